@@ -1,0 +1,282 @@
+"""What a model file declares, and how the toolkit finds it.
+
+A model is one frozen dataclass in one file.  It declares its parameters, its states and, for every state, the
+replica free energy as one SymPy expression; saddle-point equations, Jacobians, folds, stability, command-line
+options and the conformance tests follow from that.  Built-in models are found by being in `theory/models`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+import sys
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+
+from theory.errors import InvalidInput, nearest
+
+if TYPE_CHECKING:
+    from theory.ensembles import IidPatterns, RandomFeaturePatterns
+    from theory.equations import FreeEnergy
+
+__all__ = [
+    "LINES",
+    "STATES",
+    "Model",
+    "Parameter",
+    "checked",
+    "from_path",
+    "model_names",
+    "model_named",
+    "models",
+    "normalise",
+    "register",
+]
+
+STATES = ("paramagnet", "spin_glass", "example", "feature", "mixture")
+LINES = ("spinodal", "thermodynamic", "at", "continuous")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One scalar parameter of a model, as declared in its file.
+
+    Attributes
+    ----------
+    name : str
+        Field name in the model's dataclass; the command line spells it with hyphens.
+    help : str
+        One line: meaning and unit.
+    low, high : float
+        Allowed range.
+    low_open : bool
+        Whether `low` itself is excluded.
+    default : float or None
+        None means the value must be given.
+    """
+
+    name: str
+    help: str
+    low: float = 0.0
+    high: float = math.inf
+    low_open: bool = True
+    default: float | None = None
+
+    def check(self, value: float | None) -> None:
+        """Raise InvalidInput unless `value` is None (still open) or a number inside the range."""
+        if value is None:
+            return
+        interval = f"{self.low:g} {'<' if self.low_open else '<='} {self.name}" + (
+            f" <= {self.high:g}" if math.isfinite(self.high) else " < infinity"
+        )
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise InvalidInput(
+                f"{self.name} = {value!r} is not a number; give a number with {interval} ({self.help})."
+            ) from None
+        inside = number > self.low if self.low_open else number >= self.low
+        if not (math.isfinite(number) and inside and number <= self.high):
+            raise InvalidInput(f"{self.name} = {number:g} is not allowed; give a value with {interval} ({self.help}).")
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What the solvers, the command line and the conformance suite ask of a model."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    states: ClassVar[tuple[str, ...]]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    references: ClassVar[tuple[str, ...]]
+
+    def structure(self) -> Hashable:
+        """What distinguishes two instances whose expressions differ; compiled equations are shared below it."""
+        ...
+
+    def free_energy(self, state: str, L: int) -> FreeEnergy:
+        """Replica-symmetric free energy per spin at T > 0."""
+        ...
+
+    def ground_state_energy(self, state: str, L: int) -> FreeEnergy:
+        """Its T -> 0 limit, as its own expression in the scaled variables."""
+        ...
+
+    def constants(self) -> Mapping[str, Any]:
+        """Exact values (SymPy numbers or floats) of symbols that are not parameters."""
+        ...
+
+    def start(self, state: str, L: int) -> Mapping[str, float]:
+        """A starting point: the order parameters of the undisturbed state at this model's parameters."""
+        ...
+
+    def exists_towards(self, state: str) -> Mapping[str, str]:
+        """For each parameter, the end ('low' or 'high') of its range at which the state survives."""
+        ...
+
+    def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> IidPatterns | RandomFeaturePatterns:
+        """The law of a disorder sample, for simulations."""
+        ...
+
+
+_REGISTRY: dict[str, type[Any]] = {}
+M = TypeVar("M", bound=type[Any])
+
+
+def register(cls: M) -> M:
+    """Class decorator: make a model known under its `name`.
+
+    Raises
+    ------
+    InvalidInput
+        If a required declaration is missing, or another class already has the name.
+    """
+    missing = [
+        a
+        for a in ("name", "summary", "states", "parameters", "references", "free_energy", "ground_state_energy", "start")
+        if not hasattr(cls, a)
+    ]
+    if missing:
+        raise InvalidInput(f"model class '{cls.__name__}' does not declare {', '.join(missing)}; add it to the class.")
+    known = _REGISTRY.get(cls.name)
+    if known is not None and known.__qualname__ != cls.__qualname__:
+        raise InvalidInput(f"the model name '{cls.name}' is taken by {known.__qualname__}; choose another name.")
+    _REGISTRY[cls.name] = cls
+    return cls
+
+
+def model_names() -> list[str]:
+    """Names of the built-in models, without importing them.
+
+    Examples
+    --------
+    >>> "hopfield" in model_names()
+    True
+    """
+    folder = Path(__file__).with_name("models")
+    return sorted(p.stem.replace("_", "-") for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+def models() -> dict[str, type[Any]]:
+    """All registered models by name: built-in ones, entry points `spinodal.models`, and those registered by hand."""
+    from importlib.metadata import entry_points
+
+    for name in model_names():
+        importlib.import_module(f"theory.models.{name.replace('-', '_')}")
+    for point in entry_points(group="spinodal.models"):
+        register(point.load())
+    return dict(sorted(_REGISTRY.items()))
+
+
+def model_named(name: str) -> type[Any]:
+    """Return the model class called `name`, or the one at ``path/to/file.py:Class``.
+
+    Raises
+    ------
+    InvalidInput
+        If no model has the name; the message gives the nearest one.
+    """
+    if ".py:" in name:
+        return from_path(name)
+    wanted = name.replace("_", "-")
+    if wanted in _REGISTRY:
+        return _REGISTRY[wanted]
+    if wanted in model_names():
+        importlib.import_module(f"theory.models.{wanted.replace('-', '_')}")
+        return _REGISTRY[wanted]
+    known = models()
+    if wanted in known:
+        return known[wanted]
+    close = nearest(wanted, known)
+    hint = f"did you mean '{close}'?" if close else "or give a file as ./mymodel.py:MyModel."
+    raise InvalidInput(f"model '{name}' is unknown; the models are {', '.join(known)}; {hint}")
+
+
+def from_path(spec: str) -> type[Any]:
+    """Load and register a user's model from ``path/to/file.py:ClassName``.
+
+    Raises
+    ------
+    InvalidInput
+        If the file or the class is missing, or the file fails to import.
+    """
+    path_text, _, class_name = spec.rpartition(":")
+    path = Path(path_text).expanduser()
+    if not path.is_file():
+        raise InvalidInput(f"model file '{path_text}' does not exist; give it as path/to/file.py:ClassName.")
+    module_spec = importlib.util.spec_from_file_location(f"spinodal_user_{path.stem}", path.resolve())
+    if module_spec is None or module_spec.loader is None:
+        raise InvalidInput(f"model file '{path_text}' is not a Python file; give it as path/to/file.py:ClassName.")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_spec.name] = module
+    try:
+        module_spec.loader.exec_module(module)
+    except InvalidInput:
+        raise
+    except Exception as problem:
+        raise InvalidInput(f"model file '{path_text}' fails to import: {type(problem).__name__}: {problem}.") from problem
+    cls = getattr(module, class_name, None)
+    if not isinstance(cls, type):
+        classes = [k for k, v in vars(module).items() if isinstance(v, type) and hasattr(v, "free_energy")]
+        raise InvalidInput(
+            f"model file '{path_text}' has no class '{class_name}'; it defines {', '.join(classes) or 'no model'}."
+        )
+    return register(cls)
+
+
+def normalise(word: str, choices: tuple[str, ...], kind: str) -> str:
+    """Return `word` with hyphens as underscores if it is one of `choices`.
+
+    Raises
+    ------
+    InvalidInput
+        Otherwise; the message lists the choices and the nearest match.
+
+    Examples
+    --------
+    >>> normalise("spin-glass", STATES, "state")
+    'spin_glass'
+    """
+    wanted = str(word).replace("-", "_")
+    if wanted in choices:
+        return wanted
+    close = nearest(wanted, choices)
+    hint = f"; did you mean '{close.replace('_', '-')}'?" if close else "."
+    listed = ", ".join(c.replace("_", "-") for c in choices)
+    raise InvalidInput(f"{kind} '{word}' is unknown; choose one of {listed}{hint}")
+
+
+def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = None) -> tuple[str, int]:
+    """Validate state, L and the completeness of the parameters; return the normalised state and L.
+
+    Raises
+    ------
+    InvalidInput
+        For a state the model lacks, a parameter that is needed and absent, or an L that makes no sense.
+    """
+    state = normalise(state, model.states, f"state of {model.name}")
+    if state == "mixture":
+        L = 3 if L is None else L
+        if not (isinstance(L, int) and L >= 3 and L % 2 == 1):
+            raise InvalidInput(
+                f"L = {L} is not allowed; a mixture of Ising features needs an odd L >= 3 (for even L the sum vanishes "
+                "on a finite fraction of sites)."
+            )
+    elif L is not None and L != 1:
+        raise InvalidInput(f"L = {L} is given for the state '{state}'; only state 'mixture' has L features.")
+    else:
+        L = 1
+    names = [p.name for p in model.parameters]
+    if vary is not None and vary not in names:
+        close = nearest(vary, names)
+        hint = f"; did you mean '{close}'?" if close else "."
+        raise InvalidInput(f"'{vary}' is not a parameter of {model.name}; vary one of {', '.join(names)}{hint}")
+    for p in model.parameters:
+        if p.name != vary and getattr(model, p.name) is None:
+            raise InvalidInput(
+                f"{p.name} is missing; {model.name} needs it ({p.help}): give --{p.name.replace('_', '-')} or {p.name}=..."
+            )
+    return state, L
