@@ -1,0 +1,117 @@
+"""Statistical physics of associative memories: solve, trace phase lines, simulate, and compare.
+
+The whole interface is one import away, and nothing heavy is loaded before it is used:
+
+>>> import spinodal as sp
+>>> sp.RandomFeatures(alpha_d=0.05).name
+'random-features'
+
+Results of theory are `Solution`, `Threshold`, `Branch` and `Boundary`; simulations give a `Record` of
+`Measurement`; the comparison of the two is an `Agreement`.  Every number carries a status and an error estimate.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from spinodal import neighbours
+
+# `python -m spinodal` imports this package before it can answer in a sentence; the command line checks for itself.
+if sys.argv[:1] != ["-m"]:
+    neighbours.check()
+
+if TYPE_CHECKING:
+    from numerics.estimate import Measurement
+    from numerics.records import Record
+    from numerics.simulate import simulate
+    from numerics.validate import Agreement, agreement
+    from spinodal.diagrams import Diagram, diagram
+    from spinodal.results import load, save
+    from spinodal.validation import validate
+    from theory.continuation import Branch, branch
+    from theory.ensembles import Nonlinearity, nonlinearity
+    from theory.errors import InvalidInput, MissingExtra, SpinodalError
+    from theory.model import Parameter, models, register
+    from theory.models.hopfield import Hopfield
+    from theory.models.random_features import RandomFeatures
+    from theory.phase import Boundary, Threshold, phase_line, threshold
+    from theory.saddle import Anderson, FixedPoint, Newton, NotConverged, Status
+    from theory.states import Solution, solve
+
+    __version__: str
+
+_HOME = {
+    "numerics.estimate": ("Measurement",),
+    "numerics.records": ("Record",),
+    "numerics.simulate": ("simulate",),
+    "numerics.validate": ("Agreement", "agreement"),
+    "spinodal.diagrams": ("Diagram", "diagram"),
+    "spinodal.results": ("load", "save"),
+    "spinodal.validation": ("validate",),
+    "theory.continuation": ("Branch", "branch"),
+    "theory.ensembles": ("Nonlinearity", "nonlinearity"),
+    "theory.errors": ("InvalidInput", "MissingExtra", "SpinodalError"),
+    "theory.model": ("Parameter", "models", "register"),
+    "theory.models.hopfield": ("Hopfield",),
+    "theory.models.random_features": ("RandomFeatures",),
+    "theory.phase": ("Boundary", "Threshold", "phase_line", "threshold"),
+    "theory.saddle": ("Anderson", "FixedPoint", "Newton", "NotConverged", "Status"),
+    "theory.states": ("Solution", "solve"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Agreement",
+    "Anderson",
+    "Boundary",
+    "Branch",
+    "Diagram",
+    "FixedPoint",
+    "Hopfield",
+    "InvalidInput",
+    "Measurement",
+    "MissingExtra",
+    "Newton",
+    "Nonlinearity",
+    "NotConverged",
+    "Parameter",
+    "RandomFeatures",
+    "Record",
+    "Solution",
+    "SpinodalError",
+    "Status",
+    "Threshold",
+    "__version__",
+    "agreement",
+    "branch",
+    "diagram",
+    "load",
+    "models",
+    "nonlinearity",
+    "phase_line",
+    "register",
+    "save",
+    "simulate",
+    "solve",
+    "threshold",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("spinodal")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'spinodal' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

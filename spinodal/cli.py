@@ -1,0 +1,87 @@
+"""The command `spinodal`.
+
+Exit codes: 0 done; 1 a fault of spinodal; 2 misuse; 3 not converged; 4 theory and simulation disagree.  With `--json`,
+codes 0, 3 and 4 print one JSON object on stdout; misuse prints nothing there and one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command as command_from
+
+from spinodal import neighbours
+
+__all__ = ["application", "main"]
+
+
+class _Root(TyperGroup):
+    """Top level: without a command it shows what there is."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"spinodal {version('spinodal')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Phase diagrams of associative memories: theory with error estimates, checked by simulation."""
+
+
+def application() -> typer.Typer:
+    """Return the typer application with all commands."""
+    from spinodal.commands import cite, diagram, env, figure, models, simulate, solve, threshold, validate
+    from spinodal.commands.verbs import answering, group
+
+    app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(_root)
+    app.command("models")(answering(models.models))
+    for verb in (solve.VERB, threshold.VERB, diagram.VERB, simulate.VERB, validate.VERB):
+        app.add_typer(group(verb))
+    app.command("figure")(answering(figure.figure))
+    app.command("figures")(answering(figure.figures))
+    app.add_typer(group(cite.VERB))
+    app.command("env")(answering(env.env))
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; every failure is one sentence on stderr.
+
+    Set SPINODAL_DEBUG=1 to see the traceback of a failure.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        neighbours.check()
+        command = command_from(application())
+        code = command.main(
+            args=list(sys.argv[1:] if argv is None else argv), prog_name="spinodal", standalone_mode=False
+        )
+        return code if isinstance(code, int) else 0
+    except Exception as problem:
+        if os.environ.get("SPINODAL_DEBUG", "") not in ("", "0"):
+            import traceback
+
+            traceback.print_exc()
+        from spinodal.commands.faults import code_and_sentence
+
+        code, sentence = code_and_sentence(problem)
+        print(" ".join(sentence.split()), file=sys.stderr)
+        return code

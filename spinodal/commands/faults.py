@@ -1,0 +1,59 @@
+"""From an exception to an exit code and one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from spinodal.commands.answers import FAULT, MISUSE, NOT_CONVERGED
+from theory.errors import InvalidInput, MissingExtra, nearest
+
+__all__ = ["code_and_sentence"]
+
+INTERRUPTED = 130
+
+
+def code_and_sentence(problem: BaseException) -> tuple[int, str]:
+    """Return the exit code and the sentence for stderr.
+
+    Examples
+    --------
+    >>> code_and_sentence(InvalidInput("alpha = -1 is not allowed; give a value with 0 < alpha."))
+    (2, 'alpha = -1 is not allowed; give a value with 0 < alpha.')
+    """
+    if isinstance(problem, (InvalidInput, MissingExtra)):
+        return MISUSE, str(problem)
+    if isinstance(problem, typer.Abort):
+        return INTERRUPTED, "Interrupted."
+    if hasattr(problem, "format_message"):  # typer's own usage errors
+        return MISUSE, _usage(problem)
+    if hasattr(problem, "solution"):
+        return NOT_CONVERGED, str(problem)
+    if isinstance(problem, MemoryError):
+        return FAULT, "The computer ran out of memory; give a smaller N or fewer workers."
+    if isinstance(problem, OSError) and problem.strerror:
+        place = f" '{problem.filename}'" if problem.filename else ""
+        return FAULT, f"The operating system refused{place}: {problem.strerror}."
+    detail = " ".join(str(problem).split())[:200]
+    return FAULT, (
+        f"A fault of spinodal, not of your input: {type(problem).__name__}: {detail}; please report it with the "
+        "command and the output of 'spinodal env' (SPINODAL_DEBUG=1 shows the traceback)."
+    )
+
+
+def _usage(problem: Any) -> str:
+    """One sentence for a usage error found by the parser."""
+    context = getattr(problem, "ctx", None)
+    place = f"'{context.command_path}'" if context is not None else "this command"
+    if hasattr(problem, "possibilities") and hasattr(problem, "option_name"):
+        options = [o for p in context.command.params for o in p.opts if o.startswith("--")] if context else []
+        close = nearest(str(problem.option_name), options)
+        hint = f"did you mean '{close}'?" if close else f"it takes {', '.join(options) or 'no options'}."
+        if context is not None and not close and hasattr(context.command, "verb"):
+            hint = "options go after the model."
+        return f"{place} has no option '{problem.option_name}'; {hint}"
+    sentence = " ".join(str(problem.format_message()).split())
+    if not sentence.endswith((".", "?", "!")):
+        sentence += "."
+    return f"{place}: {sentence[:1].lower()}{sentence[1:]}" if context is not None else sentence

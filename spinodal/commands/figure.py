@@ -1,0 +1,62 @@
+"""`spinodal figure PAPER` and `spinodal figures`: figures of published papers, drawn again from our own records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spinodal.commands.answers import Answer, table
+from spinodal.files import folder
+from theory.errors import InvalidInput, nearest
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["figure", "figures"]
+
+
+def figure(
+    paper: Annotated[str, typer.Argument(help="Paper as listed by 'spinodal figures', say negri2023.")],
+    *,
+    fig: Annotated[str | None, typer.Option("--fig", show_default="all", help="Name of one figure.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller simulations: minutes, not hours.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
+) -> Answer:
+    """Draw the figures of a paper as PDF and PNG."""
+    from paper_figures.catalogue import catalogue, draw
+
+    entries = list(catalogue())
+    papers = sorted({entry.paper for entry in entries})
+    if paper not in papers:
+        raise InvalidInput(_unknown("paper", paper, papers))
+    names = [entry.name for entry in entries if entry.paper == paper]
+    if fig is not None and fig not in names:
+        raise InvalidInput(_unknown(f"figure of {paper}", fig, names))
+    files = [str(path) for path in draw(paper, fig=fig, quick=quick, out=folder(out))]
+    return Answer({"paper": paper, "figure": fig, "quick": quick, "files": files}, lambda c: print("\n".join(files)))
+
+
+def figures() -> Answer:
+    """List the figures: what each claims, what it costs, how close it must come."""
+    from paper_figures.catalogue import catalogue
+
+    rows = [
+        {"paper": e.paper, "name": e.name, "claim": e.claim, "cost": e.cost, "tolerance": e.tolerance}
+        for e in catalogue()
+    ]
+
+    def show(out: Console) -> None:
+        for row in rows:
+            lines = [(key, row[key]) for key in ("claim", "cost", "tolerance")]
+            table(out, f"spinodal figure {row['paper']} --fig {row['name']}", ("", ""), lines)
+            out.print()
+
+    return Answer({"figures": rows}, show)
+
+
+def _unknown(kind: str, word: str, choices: list[str]) -> str:
+    close = nearest(word, choices)
+    hint = f"; did you mean '{close}'?" if close else "."
+    return f"{kind} '{word}' is unknown; choose one of {', '.join(choices)}{hint}"

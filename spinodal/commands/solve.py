@@ -1,0 +1,63 @@
+"""`spinodal solve MODEL`: one saddle point."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spinodal.commands.answers import Answer, table
+from spinodal.commands.declarations import Declaration
+from spinodal.commands.verbs import Point, Verb
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["VERB", "L", "State", "heading", "without_mixtures"]
+
+State = Annotated[str, typer.Option("--state", help="paramagnet, spin-glass, example, feature or mixture.")]
+L = Annotated[
+    int | None,
+    typer.Option("--L", show_default="3 for a mixture", help="Number of features in a mixture; odd."),
+]
+
+
+def heading(data: dict[str, Any]) -> str:
+    """Title of a result: model, state and the parameters that are fixed."""
+    state = str(data["state"]) + (f" L={data['L']}" if data["state"] == "mixture" and data.get("L") else "")
+    given = [f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in data["parameters"].items()]
+    return ", ".join([str(data["model"]), state, *given])
+
+
+def without_mixtures(declared: Declaration) -> Collection[str]:
+    """Options to leave out for a model that has no mixtures."""
+    return () if "mixture" in declared.states else ("L",)
+
+
+def spelled(data: dict[str, Any]) -> dict[str, Any]:
+    """Result with the state spelled as on the command line."""
+    return {**data, "state": str(data["state"]).replace("_", "-")}
+
+
+def solve(point: Point, *, state: State = "example", L: L = None) -> Answer:
+    """Solve the saddle-point equations at one point."""
+    import spinodal
+
+    solution = spinodal.solve(point.model(), state, L=L)
+    data = spelled(solution.to_json())
+
+    def show(out: Console) -> None:
+        rows: list[tuple[str, object]] = list(data["order_parameters"].items())
+        rows += [("", ""), ("free energy", data["free_energy"]), ("energy", data["energy"])]
+        rows += [("entropy", data["entropy"]), ("replicon", data["replicon"])]
+        rows += [("stable against RSB", data.get("rs_stable"))]
+        if data.get("transverse") is not None:
+            rows += [("transverse stability", data["transverse"])]
+        rows += [("residual", f"{solution.residual:.1e}"), ("status", data["status"])]
+        table(out, heading(data), ("", ""), rows)
+
+    return Answer(data, show)
+
+
+VERB = Verb("solve", "Solve the saddle-point equations at one point.", solve, without_mixtures)

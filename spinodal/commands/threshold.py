@@ -1,0 +1,68 @@
+"""`spinodal threshold MODEL`: where a state appears, becomes the lowest, or turns unstable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spinodal.commands.answers import Answer, table
+from spinodal.commands.solve import L, State, heading, spelled, without_mixtures
+from spinodal.commands.verbs import Point, Verb
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["VERB"]
+
+Line = Annotated[
+    str,
+    typer.Option("--line", help="spinodal (the state appears), thermodynamic (equal free energies), at or continuous."),
+]
+Vary = Annotated[str, typer.Option("--vary", help="The parameter to solve for; all others are fixed.")]
+Digits = Annotated[int | None, typer.Option("--digits", show_default=False, help="Digits to compute, say 30.")]
+Certify = Annotated[bool, typer.Option("--certify", help="Prove the digits in ball arithmetic (extra 'certify').")]
+
+
+def threshold(
+    point: Point,
+    *,
+    state: State = "example",
+    line: Line = "spinodal",
+    vary: Vary = "alpha",
+    L: L = None,
+    digits: Digits = None,
+    certify: Certify = False,
+) -> Answer:
+    """Solve for the parameter at which a line is crossed."""
+    import spinodal
+
+    model = point.model(vary=vary)
+    found = spinodal.threshold(model, state, line=line, vary=vary, L=L, digits=digits, certify=certify)
+    data = spelled(found.to_json())
+
+    def show(out: Console) -> None:
+        rows: list[tuple[str, object]] = [(data["vary"], found.value), ("error", f"{found.error:.1e}")]
+        if data.get("digits"):
+            rows.append(("digits", data["digits"]))
+        rows.append(("state exists", data["state_exists"]))
+        if len(found.all) > 1:
+            rows.append(("all solutions", ", ".join(f"{value:.12g}" for value in found.all)))
+        if data.get("uncondensed"):
+            rows.append(("against", data["uncondensed"]))
+        if "rs_stable" in data:
+            rows.append(("stable against RSB", data["rs_stable"]))
+        rows += [
+            ("", ""),
+            *(data.get("order_parameters") or {}).items(),
+            ("", ""),
+            ("status", data["status"]),
+        ]
+        if data.get("certificate"):
+            rows += [(f"certificate {key}", value) for key, value in data["certificate"].items()]
+        table(out, f"{data['line']} line of {heading(data)}", ("", ""), rows)
+
+    return Answer(data, show)
+
+
+VERB = Verb("threshold", "Solve for the parameter at which a line is crossed.", threshold, without_mixtures)

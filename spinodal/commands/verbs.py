@@ -1,0 +1,199 @@
+"""Commands that act on a model: a group with one subcommand per model, made from the parameters it declares.
+
+So `spinodal threshold hopfield --alpha-d 1` is refused by name, and a new model file brings its own options.
+A model is imported when there is something to compute, not for `--help` or for misuse.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command as command_from
+
+import theory.model
+from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, deliver, say
+from spinodal.commands.declarations import Declaration, declaration, known_models
+from theory.errors import InvalidInput
+
+__all__ = ["Json", "Point", "Verb", "answering", "group"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; talk goes to stderr.")]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model by name and the parameter values that were given for it.
+
+    Attributes
+    ----------
+    declared : Declaration
+        What the model declares.
+    spec : str
+        Its name, or ``path/to/file.py:Class``.
+    given : dict
+        Values by field name; what was not given is absent.
+    """
+
+    declared: Declaration
+    spec: str
+    given: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def cls(self) -> type[Any]:
+        """The model class; imports it."""
+        return theory.model.model_named(self.spec)
+
+    def model(self, *, vary: str | None = None) -> Any:
+        """Return the model at this point.
+
+        Raises
+        ------
+        InvalidInput
+            If the parameter `vary` is fixed here as well, or a value is outside its range.
+        """
+        if vary is not None and vary.replace("-", "_") in self.given:
+            flag = "--" + vary.replace("_", "-")
+            raise InvalidInput(f"{vary} is both fixed ({flag}) and varied (--vary {vary}); leave out one of the two.")
+        return self.cls(**self.given)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command of the command line that takes a model.
+
+    Attributes
+    ----------
+    name, help : str
+        Name and the line shown by `--help`.
+    run : callable
+        ``run(point, *, option=..., ...) -> Answer``; the keyword parameters, annotated for typer, are the options.
+    omitted : callable
+        Maps the declaration of a model to the names of options and parameters that make no sense for it.
+    """
+
+    name: str
+    help: str
+    run: Callable[..., Answer]
+    omitted: Callable[[Declaration], Collection[str]] = lambda declared: ()
+
+
+class _ModelCommand(TyperCommand):
+    """Stands for one model in a group; becomes the real command when it is called."""
+
+    verb: Verb
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        return _command(self.verb, info_name or "").make_context(info_name, args, parent=parent, **extra)
+
+
+class _ModelGroup(TyperGroup):
+    """Group whose subcommands are the models."""
+
+    verb: ClassVar[Verb]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(known_models())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = _ModelCommand(name=cmd_name, help=known_models().get(cmd_name, ""))
+        command.verb = self.verb
+        return command
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            raise InvalidInput(
+                f"'spinodal {self.verb.name}' needs a model; give one of {', '.join(known_models())} "
+                "or a file as ./mymodel.py:MyModel."
+            )
+        return super().parse_args(ctx, args)
+
+
+def group(verb: Verb) -> typer.Typer:
+    """Return the typer application of one verb."""
+    cls = type(f"{verb.name.capitalize()}Group", (_ModelGroup,), {"verb": verb})
+    app = typer.Typer(
+        name=verb.name, cls=cls, help=verb.help, subcommand_metavar="MODEL [OPTIONS]", add_completion=False
+    )
+    # Typer takes an application without commands for a mistake; the callback makes it a group.
+    app.callback()(lambda: None)
+    return app
+
+
+def _command(verb: Verb, spec: str) -> Any:
+    """Command of `verb` for one model, with the model's parameters as options."""
+    declared = declaration(spec)
+    omitted = frozenset(verb.omitted(declared))
+    own = _model_options(declared, omitted)
+    _, *rest = inspect.signature(verb.run, eval_str=True).parameters.values()
+    clash = sorted({p.name for p in own} & {p.name for p in rest})
+    if clash:
+        raise InvalidInput(
+            f"model '{declared.name}' calls a parameter '{clash[0]}', which is an option of 'spinodal {verb.name}'; "
+            "rename the parameter."
+        )
+
+    def run(**values: Any) -> None:
+        given = {p.name: value for p in own if (value := values.pop(p.name)) is not None}
+        as_json = values.pop("json")
+        _finish(lambda: verb.run(Point(declared, spec, given), **values), as_json=as_json)
+
+    options = [p for p in rest if p.name not in omitted]
+    json_option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
+    run.__signature__ = inspect.Signature([*own, *options, json_option])  # type: ignore[attr-defined]
+    app = typer.Typer(add_completion=False)
+    app.command(name=declared.name, help=f"{verb.help}\n\n{declared.name}: {declared.summary}")(run)
+    return command_from(app)
+
+
+def _model_options(declared: Declaration, omitted: Collection[str]) -> list[inspect.Parameter]:
+    """Options for the declared parameters (numbers) and the text fields of a model."""
+    options = [_option(p.name, float, p.help, declared.defaults.get(p.name)) for p in declared.parameters]
+    options += [_option(name, str, name.replace("_", " "), default) for name, default in declared.texts.items()]
+    return [option for option in options if option.name not in omitted]
+
+
+def _option(name: str, kind: type[Any], text: str, default: Any) -> inspect.Parameter:
+    """Option whose absence is visible (None); the model's own default is only shown."""
+    has_default = isinstance(default, (int, float, str))
+    info = typer.Option("--" + name.replace("_", "-"), help=text, show_default=str(default) if has_default else False)
+    annotation = Annotated[kind | None, info]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def answering(run: Callable[..., Answer]) -> Callable[..., None]:
+    """Turn a function that returns an Answer into a typer command with the option `--json`."""
+    signature = inspect.signature(run, eval_str=True)
+    json_option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
+
+    def command(**values: Any) -> None:
+        as_json = values.pop("json")
+        _finish(lambda: run(**values), as_json=as_json)
+
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), json_option], return_annotation=None
+    )
+    command.__doc__ = run.__doc__
+    return command
+
+
+def _finish(run: Callable[[], Answer], *, as_json: bool) -> None:
+    """Run, print the answer, and leave with its code; a calculation that did not converge is an answer too."""
+    try:
+        answer = run()
+    except Exception as problem:
+        solution = getattr(problem, "solution", None)
+        if solution is None:
+            raise
+        if not as_json:
+            say(str(problem))
+            raise typer.Exit(NOT_CONVERGED) from problem
+        data = {**solution.to_json(), "message": str(problem)}
+        answer = Answer(data, lambda out: None, NOT_CONVERGED, remark=str(problem))
+    code = deliver(answer, as_json=as_json)
+    if code != OK:
+        raise typer.Exit(code)

@@ -1,0 +1,116 @@
+"""Save any result, and read it back: phase lines as NetCDF with CSV beside, everything else as JSON."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spinodal.files import reserved
+from theory.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from spinodal.diagrams import Diagram
+
+__all__ = ["load", "save", "write_diagram"]
+
+
+def save(result: Any, path: Path | str) -> Path:
+    """Write a result to a file that `load` reads back; the file is whole or not there.
+
+    Parameters
+    ----------
+    result : Diagram, Record, Solution, Threshold, Boundary
+        A `Diagram` goes to NetCDF (``.nc``), with a CSV of the same name beside it; the others to JSON.
+    path : path
+        Where to write.
+
+    Raises
+    ------
+    InvalidInput
+        If the ending does not fit the result, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import spinodal as sp, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "point.json"
+    >>> _ = sp.save(sp.solve(sp.Hopfield(alpha=0.05)), path)
+    >>> sp.load(path)["model"]
+    'hopfield'
+    """
+    target = Path(path).expanduser()
+    if hasattr(result, "to_dataset"):
+        with ExitStack() as stack:
+            drafts = [stack.enter_context(reserved(p, suffixes=(p.suffix,))) for p in _pair(target)]
+            write_diagram(result, *drafts)
+    elif hasattr(result, "to_json"):
+        with reserved(target, suffixes=(".json",)) as draft:
+            if hasattr(result, "save"):
+                result.save(draft)
+            else:
+                from spinodal.commands.answers import plain
+
+                draft.write_text(json.dumps(plain(result.to_json()), allow_nan=False, indent=1) + "\n")
+    else:
+        raise InvalidInput(f"a {type(result).__name__} cannot be saved; save a result of spinodal.")
+    return target
+
+
+def _pair(target: Path) -> tuple[Path, Path]:
+    """NetCDF file and the CSV beside it."""
+    if target.suffix.lower() != ".nc":
+        raise InvalidInput(f"'{target}' does not end in .nc; phase lines are saved as NetCDF, with a CSV beside it.")
+    return target, target.with_suffix(".csv")
+
+
+def write_diagram(diagram: Diagram, netcdf: Path, csv: Path) -> None:
+    """Write both forms of a diagram to files that stand ready."""
+    diagram.to_dataset().to_netcdf(netcdf, engine="h5netcdf")
+    csv.write_text(diagram.to_csv(), encoding="utf-8")
+
+
+def load(path: Path | str) -> Any:
+    """Read a saved result.
+
+    Returns
+    -------
+    Diagram, Record or dict
+        A `Diagram` for NetCDF, a `Record` for a simulation, and a dict of plain values for other JSON, such as
+        what any command prints with `--json`.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is missing, damaged, or no result of spinodal.
+    """
+    source = Path(path).expanduser()
+    if not source.is_file():
+        raise InvalidInput(f"'{source}' is not a file; give a result saved by spinodal.")
+    if source.suffix.lower() == ".nc":
+        return _load_diagram(source)
+    try:
+        data = json.loads(source.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise InvalidInput(f"'{source}' is neither NetCDF (.nc) nor readable JSON; save the result again.") from problem
+    if not isinstance(data, dict):
+        raise InvalidInput(f"'{source}' holds no result of spinodal (a JSON object); give another file.")
+    from numerics.records import Record, read
+
+    if data.keys() == {"format", "sha256", "data"}:  # the envelope of a saved record
+        data = read(source)
+    return Record.from_json(data) if data.get("kind") == "simulation" else data
+
+
+def _load_diagram(source: Path) -> Diagram:
+    from xarray import load_dataset
+
+    from spinodal.diagrams import Diagram
+
+    try:
+        return Diagram.from_dataset(load_dataset(source, engine="h5netcdf"))
+    except (OSError, KeyError, ValueError) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise InvalidInput(
+            f"'{source}' is no phase diagram saved by spinodal ({reason}); give another file."
+        ) from problem
