@@ -1,0 +1,1 @@
+"""Figures of published papers, drawn from records: one folder per paper."""

@@ -1,0 +1,1 @@
+"""One file per model; a model is found by being here."""
