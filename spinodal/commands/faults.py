@@ -45,15 +45,21 @@ def code_and_sentence(problem: BaseException) -> tuple[int, str]:
 def _usage(problem: Any) -> str:
     """One sentence for a usage error found by the parser."""
     context = getattr(problem, "ctx", None)
-    place = f"'{context.command_path}'" if context is not None else "this command"
+    place = f"'{context.command_path}'" if context is not None else "'spinodal'"
     if hasattr(problem, "possibilities") and hasattr(problem, "option_name"):
-        options = [o for p in context.command.params for o in p.opts if o.startswith("--")] if context else []
-        close = nearest(str(problem.option_name), options)
-        hint = f"did you mean '{close}'?" if close else f"it takes {', '.join(options) or 'no options'}."
-        if context is not None and not close and hasattr(context.command, "verb"):
-            hint = "options go after the model."
-        return f"{place} has no option '{problem.option_name}'; {hint}"
-    sentence = " ".join(str(problem.format_message()).split())
+        return f"{place} has no option '{problem.option_name}'; {_options_hint(str(problem.option_name), context)}"
+    sentence = " ".join(str(problem.format_message()).split()).replace(". Did you", "; did you")
     if not sentence.endswith((".", "?", "!")):
         sentence += "."
-    return f"{place}: {sentence[:1].lower()}{sentence[1:]}" if context is not None else sentence
+    return f"{place}: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _options_hint(wrong: str, context: Any) -> str:
+    """What to write instead of an option that does not exist."""
+    if context is None:
+        return "see --help."
+    if hasattr(context.command, "commands"):  # a group: its options, bar --help, belong to what it holds
+        return "options go after the model." if hasattr(context.command, "verb") else "options go after the command."
+    options = [name for p in context.command.params for name in p.opts if name.startswith("--")]
+    close = nearest(wrong, options)
+    return (f"did you mean '{close}'; " if close else "") + f"it takes {', '.join(options) or 'none'}."

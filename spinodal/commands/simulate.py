@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,7 +92,7 @@ def simulate(
     data = record.to_json()
 
     def show(console: Console) -> None:
-        rows = [(name, m["value"], m["error"], m["n"]) for name, m in data["measurements"].items()]
+        rows = [(name, *rounded(m["value"], m["error"]), m["n"]) for name, m in data["measurements"].items()]
         realised = ", ".join(f"{k} = {v:.6g}" for k, v in _loads(data).items())
         title = f"{data['model']} from {data['start']}, N = {N}, {realised}, {samples} samples"
         table(console, title, ("", "mean", "std. error", "n"), rows)
@@ -103,10 +104,23 @@ def simulate(
     return Answer(data, show)
 
 
+def rounded(value: float, error: float) -> tuple[str, str]:
+    """Value and error with the digits that the error leaves.
+
+    Examples
+    --------
+    >>> rounded(0.993971234, 0.00062)
+    ('0.99397', '0.00062')
+    """
+    if not (math.isfinite(error) and error > 0.0):
+        return f"{value:.6g}", f"{error:.2g}" if math.isfinite(error) else "-"
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f}", f"{error:.{digits}f}"
+
+
 def _loads(data: dict[str, Any]) -> dict[str, float]:
     """Loads that were realised with whole numbers of patterns and features."""
-    found = {"alpha": data["P"] / data["N"]}
-    return found | ({"alpha_d": data["D"] / data["N"]} if data.get("D") else {})
+    return dict(data["loads"])
 
 
 def without_features(declared: Declaration) -> set[str]:

@@ -105,7 +105,7 @@ class _ModelGroup(TyperGroup):
         return command
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args and not ctx.resilient_parsing:
+        if not set(args) - {"--json"} and not ctx.resilient_parsing:
             raise InvalidInput(
                 f"'spinodal {self.verb.name}' needs a model; give one of {', '.join(known_models())} "
                 "or a file as ./mymodel.py:MyModel."
