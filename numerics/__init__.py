@@ -1,0 +1,2 @@
+"""Simulation of associative memories: disorder samples by name, compiled dynamics, measurements with
+errors."""

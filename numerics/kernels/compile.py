@@ -1,0 +1,39 @@
+"""The one way kernels are compiled: cached on disk, C division rules, and without the interpreter lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+__all__ = ["inlined", "kernel", "ones"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile `function` on first use for the argument types it meets."""
+    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+
+
+def inlined(function: F) -> F:
+    """Compile `function` as part of the kernels that call it."""
+    return cast(F, numba.njit(inline="always", error_model="numpy", nogil=True)(function))
+
+
+def _ones(typing_context: Any, word: Any) -> Any:
+    """Count the one bits of a 64-bit word; LLVM makes vector instructions of it where they exist."""
+    signature = types.uint64(types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        count = builder.module.declare_intrinsic("llvm.ctpop", [ir.IntType(64)])
+        return builder.call(count, [arguments[0]])
+
+    return signature, generate
+
+
+ones: Callable[[Any], Any] = intrinsic(_ones)
