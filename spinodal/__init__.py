@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from spinodal.validation import validate
     from theory.continuation import Branch, branch
     from theory.ensembles import Nonlinearity, nonlinearity
-    from theory.errors import InvalidInput, MissingExtra, SpinodalError
+    from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
     from theory.model import Parameter, models, register
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
     from theory.phase import Boundary, Threshold, phase_line, threshold
-    from theory.saddle import Anderson, FixedPoint, Newton, NotConverged, Status
+    from theory.saddle import Anderson, FixedPoint, Newton, Status
     from theory.states import Solution, solve
 
     __version__: str
@@ -51,12 +51,12 @@ _HOME = {
     "spinodal.validation": ("validate",),
     "theory.continuation": ("Branch", "branch"),
     "theory.ensembles": ("Nonlinearity", "nonlinearity"),
-    "theory.errors": ("InvalidInput", "MissingExtra", "SpinodalError"),
+    "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
     "theory.model": ("Parameter", "models", "register"),
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),
     "theory.phase": ("Boundary", "Threshold", "phase_line", "threshold"),
-    "theory.saddle": ("Anderson", "FixedPoint", "Newton", "NotConverged", "Status"),
+    "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
     "theory.states": ("Solution", "solve"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

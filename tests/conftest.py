@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
+import pytest
+from hypothesis import settings
+
 # Before NumPy or matplotlib is imported: one thread per worker (pytest-xdist fills the cores), and no window.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-
-import pytest
-from hypothesis import settings
 
 # Timing on a shared machine says nothing, and the same examples every time make a failure repeatable.
 settings.register_profile("spinodal", deadline=None, derandomize=True, max_examples=25, database=None)

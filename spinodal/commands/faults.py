@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from spinodal.commands.answers import FAULT, MISUSE, NOT_CONVERGED
-from theory.errors import InvalidInput, MissingExtra, nearest
+from theory.errors import InvalidInput, MissingExtra, NotConverged, nearest
 
 __all__ = ["code_and_sentence"]
 
@@ -28,7 +28,7 @@ def code_and_sentence(problem: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "Interrupted."
     if hasattr(problem, "format_message"):  # typer's own usage errors
         return MISUSE, _usage(problem)
-    if hasattr(problem, "solution"):
+    if isinstance(problem, NotConverged):
         return NOT_CONVERGED, str(problem)
     if isinstance(problem, MemoryError):
         return FAULT, "The computer ran out of memory; give a smaller N or fewer workers."

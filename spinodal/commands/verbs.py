@@ -16,9 +16,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command as command_from
 
 import theory.model
-from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, deliver, say
+from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, deliver
 from spinodal.commands.declarations import Declaration, declaration, known_models
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, NotConverged
 
 __all__ = ["Json", "Point", "Verb", "answering", "group"]
 
@@ -185,14 +185,11 @@ def _finish(run: Callable[[], Answer], *, as_json: bool) -> None:
     """Run, print the answer, and leave with its code; a calculation that did not converge is an answer too."""
     try:
         answer = run()
-    except Exception as problem:
-        solution = getattr(problem, "solution", None)
-        if solution is None:
-            raise
-        if not as_json:
-            say(str(problem))
-            raise typer.Exit(NOT_CONVERGED) from problem
-        data = {**solution.to_json(), "message": str(problem)}
+    except NotConverged as problem:
+        reached = problem.solution.to_json() if hasattr(problem.solution, "to_json") else {"status": None}
+        data = {**reached, "message": str(problem)}
+        if "state" in data:
+            data["state"] = str(data["state"]).replace("_", "-")
         answer = Answer(data, lambda out: None, NOT_CONVERGED, remark=str(problem))
     code = deliver(answer, as_json=as_json)
     if code != OK:
