@@ -70,6 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         neighbours.check()
+    except ImportError as problem:
+        # Before anything of ours is imported: with a stranger in the way, those imports fail in odd places.
+        print(problem, file=sys.stderr)
+        return 2
+    try:
         command = command_from(application())
         code = command.main(
             args=list(sys.argv[1:] if argv is None else argv), prog_name="spinodal", standalone_mode=False
