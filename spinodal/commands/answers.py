@@ -135,5 +135,5 @@ def cell(value: object) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, float):
-        return f"{value:.12g}" if math.isfinite(value) else "-"
+        return f"{value + 0.0:.12g}" if math.isfinite(value) else "-"  # no "-0"
     return str(value)

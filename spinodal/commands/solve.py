@@ -35,17 +35,12 @@ def without_mixtures(declared: Declaration) -> Collection[str]:
     return () if "mixture" in declared.states else ("L",)
 
 
-def spelled(data: dict[str, Any]) -> dict[str, Any]:
-    """Result with the state spelled as on the command line."""
-    return {**data, "state": str(data["state"]).replace("_", "-")}
-
-
 def solve(point: Point, *, state: State = "example", L: L = None) -> Answer:
     """Solve the saddle-point equations at one point."""
     import spinodal
 
     solution = spinodal.solve(point.model(), state, L=L)
-    data = spelled(solution.to_json())
+    data = point.described(solution.to_json())
 
     def show(out: Console) -> None:
         rows: list[tuple[str, object]] = list(data["order_parameters"].items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spinodal.commands.answers import Answer, table
-from spinodal.commands.solve import L, State, heading, spelled, without_mixtures
+from spinodal.commands.solve import L, State, heading, without_mixtures
 from spinodal.commands.verbs import Point, Verb
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def threshold(
 
     model = point.model(vary=vary)
     found = spinodal.threshold(model, state, line=line, vary=vary, L=L, digits=digits, certify=certify)
-    data = spelled(found.to_json())
+    data = point.described(found.to_json())
 
     def show(out: Console) -> None:
         rows: list[tuple[str, object]] = [(data["vary"], found.value), ("error", f"{found.error:.1e}")]

@@ -7,7 +7,7 @@ A model is imported when there is something to compute, not for `--help` or for 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -60,6 +60,16 @@ class Point:
             flag = "--" + vary.replace("_", "-")
             raise InvalidInput(f"{vary} is both fixed ({flag}) and varied (--vary {vary}); leave out one of the two.")
         return self.cls(**self.given)
+
+    def described(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a result of theory with words spelled as on the command line and all parameters of the model."""
+        data = dict(result)
+        if "state" in data:
+            data["state"] = str(data["state"]).replace("_", "-")
+        if "parameters" in data:
+            texts = {name: self.given.get(name, default) for name, default in self.declared.texts.items()}
+            data["parameters"] = {**data["parameters"], **texts}
+        return data
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,8 @@ def _command(verb: Verb, spec: str) -> Any:
     def run(**values: Any) -> None:
         given = {p.name: value for p in own if (value := values.pop(p.name)) is not None}
         as_json = values.pop("json")
-        _finish(lambda: verb.run(Point(declared, spec, given), **values), as_json=as_json)
+        point = Point(declared, spec, given)
+        _finish(lambda: verb.run(point, **values), as_json=as_json, described=point.described)
 
     options = [p for p in rest if p.name not in omitted]
     json_option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
@@ -181,15 +192,15 @@ def answering(run: Callable[..., Answer]) -> Callable[..., None]:
     return command
 
 
-def _finish(run: Callable[[], Answer], *, as_json: bool) -> None:
+def _finish(
+    run: Callable[[], Answer], *, as_json: bool, described: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
+) -> None:
     """Run, print the answer, and leave with its code; a calculation that did not converge is an answer too."""
     try:
         answer = run()
     except NotConverged as problem:
         reached = problem.solution.to_json() if hasattr(problem.solution, "to_json") else {"status": None}
-        data = {**reached, "message": str(problem)}
-        if "state" in data:
-            data["state"] = str(data["state"]).replace("_", "-")
+        data = {**described(reached), "message": str(problem)}
         answer = Answer(data, lambda out: None, NOT_CONVERGED, remark=str(problem))
     code = deliver(answer, as_json=as_json)
     if code != OK:
