@@ -236,13 +236,24 @@ class Equations:
         return [sympy.diff(f, a, b) for a in self.variables for b in self.variables]
 
     def values(self, name: str, x: Array, p: Array, *, refine: int = 1) -> Array:
-        """Evaluate a named scalar set at points: 'free_energy', 'entropy', 'replicon', 'transverse', 'hessian'.
+        """Evaluate a named scalar set at points: 'free_energy', 'entropy', 'slopes' (in the
+        parameters), 'replicon', 'transverse', 'hessian', 'reported'.
 
         Returns
         -------
         (B, j) array
         """
         return self._scalar(name)(_columns(x, p), refine=refine).T
+
+    def cold_entropy(self, x: Array, p: Array) -> Array:
+        """The limit T -> 0 of ``-df/dT``, evaluated at T = 0 variables; (B,) array.
+
+        ``T F(M/T, R/T^2)`` tends to ``E|h|`` with a correction of order T^2, so the site terms drop out.
+        """
+        temperature = sympy.Symbol("temperature")
+        smooth = sympy.Add(*(t for t in sympy.Add.make_args(self.free_energy.expression) if not t.has(SiteTerm)))
+        entropy = -sympy.diff(smooth, temperature).subs(temperature, 0)
+        return Compiled([entropy], (*self.variables, *self.parameters))(_columns(x, p))[0]
 
     def _scalar(self, name: str) -> Compiled:
         cache: dict[str, Compiled] = self.__dict__.setdefault("_scalars", {})
@@ -251,6 +262,7 @@ class Equations:
             expressions = {
                 "free_energy": lambda: [fe.expression],
                 "entropy": lambda: [-sympy.diff(fe.expression, sympy.Symbol("temperature"))],
+                "slopes": lambda: [sympy.diff(fe.expression, p) for p in self.varied],
                 "replicon": lambda: [fe.replicon],
                 "transverse": lambda: [fe.transverse],
                 "hessian": lambda: self.hessian,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InvalidInput", "MissingExtra", "SpinodalError", "nearest"]
+__all__ = ["InvalidInput", "MissingExtra", "NotConverged", "SpinodalError", "nearest"]
 
 
 class SpinodalError(Exception):
@@ -30,3 +30,17 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     """
     found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return found[0] if found else None
+
+
+class NotConverged(SpinodalError, ArithmeticError):
+    """A computation that gave no trustworthy number; `solution` carries what was reached, with its status.
+
+    Attributes
+    ----------
+    solution : object
+        The Solution, Threshold or Roots with status, residual and message.
+    """
+
+    def __init__(self, message: str, solution: object = None) -> None:
+        super().__init__(message)
+        self.solution = solution

@@ -16,6 +16,8 @@ __all__ = ["Extended", "Linearised", "Problem", "Status", "scale_of"]
 
 Array = NDArray[Any]
 
+SLACK = 1e-9
+
 
 class Status(Enum):
     """How a computation ended; every member carries the likely cause and the remedy."""
@@ -153,10 +155,11 @@ class Problem:
     def inside(self, x: Array, p: Array) -> NDArray[np.bool_]:
         """Whether every point is finite, within the bounds and in the interior; (B,) bools."""
         ok: NDArray[np.bool_] = np.isfinite(x).all(axis=1)
+        # A saturated state sits on its bound (m = 1, chi = 0 to rounding), so the bounds have a little slack.
         if self.lower is not None:
-            ok &= (x >= self.lower).all(axis=1)
+            ok &= (x >= self.lower - SLACK).all(axis=1)
         if self.upper is not None:
-            ok &= (x <= self.upper).all(axis=1)
+            ok &= (x <= self.upper + SLACK).all(axis=1)
         if self.interior is not None:
             with np.errstate(all="ignore"):
                 ok &= (self.interior(x, p) > 0.0).all(axis=1)

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 CUTOFF = 9.0  # the normal weight beyond is 2e-19
 _EDGES = (2.0, 8.0, 18.0)  # in step widths: exp(-2*18) is below rounding
-NODES = 48
+NODES = 24
 
 
 class Average(NamedTuple):
@@ -59,12 +59,12 @@ def kink_rule(mean: Array, variance: Array, *, nodes: int = NODES) -> KinkRule:
     mean, variance : (B,) array
         Dimensionless (beta = 1) mean and variance of the local field; the step is taken to have width one in h.
     nodes : int
-        Gauss-Legendre nodes per panel (8 panels).
+        Gauss-Legendre nodes per panel (9 panels).
 
     Returns
     -------
     KinkRule
-        ``E g(h)`` is ``(weight * g(field)).sum(-1)``; K is 8 times `nodes`.
+        ``E g(h)`` is ``(weight * g(field)).sum(-1)``; K is 9 times `nodes`.
 
     Examples
     --------
@@ -79,11 +79,10 @@ def kink_rule(mean: Array, variance: Array, *, nodes: int = NODES) -> KinkRule:
     centre = np.where(inside, -mean / safe, 0.0)  # z at which the field vanishes
     width = np.where(inside, 1.0 / safe, 2.0 * CUTOFF)
     steps = width[:, None] * np.array(_EDGES)
-    edges = np.concatenate(
-        [np.full((len(sd), 1), -np.inf), -steps[:, ::-1], np.zeros((len(sd), 1)), steps, np.full((len(sd), 1), np.inf)],
-        axis=1,
-    )
-    edges = np.clip(edges, (-CUTOFF - centre)[:, None], (CUTOFF - centre)[:, None])
+    limit, zero = np.full((len(sd), 1), np.inf), np.zeros((len(sd), 1))
+    # The centre of the Gaussian is an edge too, so that no panel spans more than half of it.
+    edges = np.concatenate([-limit, -steps[:, ::-1], zero, steps, -centre[:, None], limit], axis=1)
+    edges = np.sort(np.clip(edges, (-CUTOFF - centre)[:, None], (CUTOFF - centre)[:, None]), axis=1)
     half = 0.5 * np.diff(edges, axis=1)
     u = 0.5 * (edges[:, 1:] + edges[:, :-1])[:, :, None] + half[:, :, None] * x
     z = centre[:, None, None] + u
@@ -94,7 +93,7 @@ def kink_rule(mean: Array, variance: Array, *, nodes: int = NODES) -> KinkRule:
 
 
 @functools.lru_cache(maxsize=16)
-def half_line_rule(*, nodes: int = 20, fine: bool = False) -> tuple[Array, Array]:
+def half_line_rule(*, nodes: int = 16, fine: bool = False) -> tuple[Array, Array]:
     """Nodes ``x > 0`` and weights such that ``sum(w f(x))`` is ``E f(|x|)`` for a standard normal ``x``.
 
     With `fine`, panels are graded towards zero for integrands that vary quickly there.

@@ -156,7 +156,7 @@ class ExampleSite(SiteTerm):
     @classmethod
     def orders(cls, indices: Sequence[Index], fields: Sequence[Array], *, refine: int = 1) -> list[Array]:
         m, t_hat, R = fields
-        x, w = quadrature.half_line_rule(nodes=20 * refine, fine=not cls.nonlinearity.binary)
+        x, w = quadrature.half_line_rule(nodes=16 * refine, fine=not cls.nonlinearity.binary)
         sigma = cls.nonlinearity.function(x)
         mean = m[:, None] * sigma + t_hat[:, None] * x
         variance = np.broadcast_to(R[:, None], mean.shape)

@@ -1,0 +1,437 @@
+"""The states of a model: their compiled equations, their solution at a point, and whether it is the state asked for.
+
+A saddle point is not yet a phase.  A state is reported only if it is connected to its undisturbed form (stored
+pattern, learnt feature) without passing a spinodal; a root on another sheet is WRONG_BRANCH, and a point beyond
+the spinodal is NO_SOLUTION with the spinodal in the message.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from theory import continuation, saddle
+from theory.equations import Equations
+from theory.errors import InvalidInput, NotConverged, nearest
+from theory.model import checked
+from theory.problem import Status
+
+__all__ = ["Point", "Solution", "at_point", "equations_of", "solve"]
+
+Array = NDArray[np.float64]
+
+LOAD_SPAN = (1e-9, 1e9)
+TEMPERATURE_SPAN = (1e-4, 1e4)
+_CANDIDATES = {
+    "low": (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8),
+    "high": (1e1, 1e2, 1e3, 1e4, 1e6, 1e8),
+    "cold": (3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+    "hot": (3.0, 10.0, 30.0, 100.0, 1e3),
+}
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One state at one parameter point.
+
+    Attributes
+    ----------
+    model, state : str
+    L : int or None
+        Number of features or patterns in a mixture.
+    parameters : dict of str to float
+    status : Status
+    residual : float
+        On the finer quadrature, in units of the variables.
+    order_parameters : dict of str to float or None
+        None where a quantity diverges (p_hat at T = 0) or is unknown.
+    free_energy, energy, entropy : float or None
+        Per spin, in units of the coupling (entropy in nats).
+    replicon : float or None
+        Positive where replica symmetry is stable; None at T = 0, where Ising states always break it.
+    rs_stable : bool or None
+    transverse : float or None
+        Mixtures: positive where they are stable against antisymmetric overlaps.
+    error : dict of str to float
+        Estimated error of each variable.
+    message : str
+        One sentence when the status is not CONVERGED.
+    """
+
+    model: str
+    state: str
+    L: int | None
+    parameters: dict[str, float]
+    status: Status
+    residual: float | None
+    order_parameters: dict[str, float | None]
+    free_energy: float | None = None
+    energy: float | None = None
+    entropy: float | None = None
+    replicon: float | None = None
+    rs_stable: bool | None = None
+    transverse: float | None = None
+    error: dict[str, float] | None = None
+    message: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The solution as plain types; unknown numbers are None."""
+        return {**self.__dict__, "status": self.status.value}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A state of a model at a parameter point, compiled: what the solvers need, without the model."""
+
+    model: Any
+    state: str
+    L: int
+    equations: Equations
+
+    @functools.cached_property
+    def parameters(self) -> Array:
+        """(k,) vector: model parameters, then constants."""
+        values = [getattr(self.model, n) for n in self.equations.parameter_names]
+        constants = [float(sympy.N(v)) for v in self.model.constants().values()]
+        return np.array([np.nan if v is None else v for v in (*values, *constants)], float)
+
+    def column(self, vary: str) -> int:
+        """Position of a parameter in the vector."""
+        return self.equations.parameter_names.index(vary)
+
+    def at(self, vary: str, value: float) -> Point:
+        """The same state with one parameter changed (between T > 0 points, or at T = 0)."""
+        return at_point(replace(self.model, **{vary: value}), self.state, self.L)
+
+    def start(self) -> Array:
+        """The model's starting point as (n,) vector."""
+        values = self.model.start(self.state, self.L)
+        return np.array([values[n] for n in self.equations.names], float)
+
+    def condensed(self, x: Array) -> float:
+        """Size of the first condensed overlap; 1 for a state without one."""
+        overlaps = self.equations.free_energy.condensed
+        return abs(float(x[self.equations.variables.index(overlaps[0])])) if overlaps else 1.0
+
+    def scalar(self, name: str, x: Array, p: Array | None = None) -> float:
+        """A scalar of the state at x: 'free_energy', 'entropy', 'replicon' or 'transverse'."""
+        p = self.parameters if p is None else p
+        return float(self.equations.values(name, x[None], p[None])[0, 0])
+
+    def undisturbed(self, x: Array) -> bool:
+        """Whether noise has hardly touched the state; its Hessian then vanishes to rounding in some directions."""
+        return self.condensed(x) >= 0.985 * self.condensed(self.start())
+
+    def slope(self, x: Array, vary: str) -> float:
+        """Derivative of the free energy in a parameter along the branch (explicit, by stationarity)."""
+        return float(self.equations.values("slopes", x[None], self.parameters[None])[0, self.column(vary)])
+
+    def stable(self, x: Array) -> bool:
+        """Whether x is on the branch that is a minimum in the condensed overlaps.
+
+        After n -> 0 the plain Hessian has no definite sign.  With the other variables eliminated, its Schur
+        complement on the overlaps is positive on the stable branch and changes sign at the fold; it also jumps
+        where the eliminated block is singular, so the sign of that block (one negative direction per conjugate
+        pair) is checked as well.
+        """
+        declared = self.equations.free_energy
+        n = len(self.equations.variables)
+        overlaps = [self.equations.variables.index(s) for s in declared.condensed]
+        if not overlaps or self.undisturbed(x):
+            return True
+        h = self.equations.values("hessian", x[None], self.parameters[None]).reshape(n, n)
+        if not np.isfinite(h).all():
+            return False
+        rest = [i for i in range(n) if i not in overlaps]
+        a, b, c = h[np.ix_(overlaps, overlaps)], h[np.ix_(overlaps, rest)], h[np.ix_(rest, rest)]
+        negative = sum(x is not y for x, y in declared.pairs)
+        schur = a - b @ np.linalg.solve(c, b.T)
+        return bool(np.linalg.eigvalsh(0.5 * (schur + schur.T))[0] > 0.0) and bool(
+            np.linalg.slogdet(c)[0] == (-1) ** negative
+        )
+
+
+@functools.lru_cache(maxsize=128)
+def _compiled(structure: Any, cls: type[Any], state: str, L: int, cold: bool, model: _Ref) -> Equations:
+    names = [p.name for p in cls.parameters]
+    declared = model.value.ground_state_energy(state, L) if cold else model.value.free_energy(state, L)
+    return Equations(declared, names, list(model.value.constants()))
+
+
+class _Ref:
+    """Carries a model into the cache without being part of the key."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Ref)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def equations_of(model: Any, state: str, L: int) -> Equations:
+    """Compiled equations of a state, shared by all models of the same structure."""
+    if model.temperature == 0.0 and state == "paramagnet":
+        raise InvalidInput("temperature = 0 has no paramagnet (every spin follows its field); give temperature > 0.")
+    return _compiled(model.structure(), type(model), state, L, model.temperature == 0.0, _Ref(model))
+
+
+def at_point(model: Any, state: str, L: int) -> Point:
+    """Compile a state of a model at a point."""
+    return Point(model, state, L, equations_of(model, state, L))
+
+
+def _converge(point: Point, start: Array) -> Array | None:
+    """A damped iteration to get near, then Newton; None unless the state asked for comes out."""
+    problem = point.equations.problem()
+    if not len(start):
+        return start
+    near = saddle.FixedPoint(tolerance=1e-3, max_iterations=400).iterate(problem, start[None], point.parameters[None])
+    for first in (near[0][0], start):
+        x, status, _ = saddle.Newton().iterate(problem, first[None], point.parameters[None])
+        if status[0] is Status.CONVERGED and point.condensed(x[0]) > 1e-4 and point.stable(x[0]):
+            return np.asarray(x[0])
+    return None
+
+
+def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | None:
+    """Find a point, by moving one parameter towards the end where the state survives, at which it is undisturbed.
+
+    Returns
+    -------
+    (Point, (n,) array) or None
+        The compiled point and its solution; None if the state is nowhere to be found along this parameter.
+    """
+    end = model.exists_towards(state).get(vary, "low")
+    kind = {"low": "cold", "high": "hot"}[end] if vary == "temperature" else end
+    spare: tuple[Point, Array] | None = None
+    for value in _CANDIDATES[kind]:
+        point = at_point(replace(model, **{vary: value}), state, L)
+        x = _converge(point, point.start())
+        if x is None:
+            continue
+        spare = (point, x)
+        if point.undisturbed(x):
+            break
+    return spare
+
+
+def solve(
+    model: Any,
+    state: str = "example",
+    *,
+    L: int | None = None,
+    start: Mapping[str, float] | None = None,
+    solver: saddle.Solver | None = None,
+    throw: bool = True,
+) -> Solution:
+    """Solve a state at the model's parameters.
+
+    Parameters
+    ----------
+    model : Model
+        All parameters given.
+    state : str
+        One of the model's states.
+    L : int or None
+        Odd number of features in a mixture (default 3).
+    start : mapping of str to float or None
+        Own starting point in the model's variables (or m, q, ...); by default the state is followed from where it
+        is undisturbed, which also decides whether it exists.
+    solver : Newton, FixedPoint or Anderson
+        Used with `start`.
+    throw : bool
+        Raise NotConverged unless the status is CONVERGED.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    InvalidInput
+        For unknown states, missing parameters or bad starts.
+    NotConverged
+        With the Solution; the message names the nearest spinodal where there is one.
+
+    Examples
+    --------
+    >>> from theory.models.hopfield import Hopfield
+    >>> solution = solve(Hopfield(alpha=0.12, temperature=0.05), "example")
+    >>> round(solution.order_parameters["m"], 12)
+    0.992597061172
+    """
+    state, L = checked(model, state, L=L)
+    point = at_point(model, state, L)
+    if start is not None:
+        solution = _from_start(point, start, solver)
+    else:
+        solution = _followed(point)
+    if throw and solution.status is not Status.CONVERGED:
+        raise NotConverged(solution.message, solution)
+    return solution
+
+
+def _from_start(point: Point, start: Mapping[str, float], solver: saddle.Solver | None) -> Solution:
+    """Honour the user's start and solver; afterwards decide whether the root is the state asked for."""
+    values = dict(point.model.start(point.state, point.L))
+    unknown = [k for k in start if k not in values and k != "q"]
+    if unknown:
+        close = nearest(unknown[0], values)
+        raise InvalidInput(
+            f"start has '{unknown[0]}', which is no variable of {point.model.name}; use {', '.join(values)} or q"
+            + (f" (did you mean '{close}'?)." if close else ".")
+        )
+    values.update({k: float(v) for k, v in start.items() if k != "q"})
+    if "q" in start and "chi" in values and point.model.temperature > 0.0:
+        values["chi"] = (1.0 - float(start["q"])) / point.model.temperature
+    x = np.array([values[n] for n in point.equations.names], float)
+    free = [n for n in point.equations.names if n not in start and not (n == "chi" and "q" in start)]
+    problem = point.equations.problem()
+    for _ in range(50 if free else 0):  # bring what the user left open in line with what was given
+        r = problem.residual(x[None], point.parameters[None])[0]
+        for i, n in enumerate(point.equations.names):
+            if n in free and np.isfinite(r[i]):
+                x[i] -= 0.5 * r[i]
+    roots = saddle.solve(problem, x, point.parameters, solver=solver, throw=False)
+    status: Status = roots.status[0]
+    if status is Status.CONVERGED and not (
+        point.condensed(roots.x[0]) > 1e-6 and point.stable(roots.x[0])
+    ):
+        status = Status.WRONG_BRANCH
+    return _solution(point, roots.x[0], status, float(roots.residual[0]), roots.error[0], "")
+
+
+def _followed(point: Point) -> Solution:
+    """Follow the state from where it is undisturbed to the point, and say where it ends if it ends before."""
+    if not point.equations.free_energy.condensed:
+        return _uncondensed(point)
+    fold: tuple[str, float] | None = None
+    for vary in point.model.exists_towards(point.state):
+        target = getattr(point.model, vary)
+        found = None if vary == "temperature" and target == 0.0 else anchor(point.model, point.state, point.L, vary)
+        if found is None:
+            continue
+        x, fold = _follow(point, found, vary, target)
+        if x is not None:
+            return _polished(point, x)
+        break
+    # The state may live in a window that the anchors do not reach; its own start decides.
+    x = _converge(point, point.start())
+    if x is not None and point.condensed(x) > 0.5 * point.condensed(point.start()):
+        return _polished(point, x)
+    where = _where(point)
+    message = f"NO_SOLUTION: the state '{point.state.replace('_', '-')}' of {point.model.name} does not exist at {where}"
+    if fold is not None:
+        side = "below" if getattr(point.model, fold[0]) > fold[1] else "above"
+        message += f"; its nearest spinodal is {fold[0]} = {fold[1]:.12g} (it exists {side})."
+    else:
+        message += "; it was not found at any load or temperature nearby."
+    return _solution(point, None, Status.NO_SOLUTION, None, None, message)
+
+
+def _follow(
+    point: Point, found: tuple[Point, Array], vary: str, target: float
+) -> tuple[Array | None, tuple[str, float] | None]:
+    """Trace from the anchor to the point: the solution there, or the spinodal that comes before."""
+    origin, x = found
+    there = getattr(origin.model, vary)
+    if there == target:
+        return x, None
+    branch = continuation.trace(
+        point.equations.problem(),
+        x,
+        origin.parameters,
+        origin.column(vary),
+        towards=1 if target > there else -1,
+        span=(min(there, target), max(there, target)),
+        stop_at_fold=True,
+    )
+    if branch.stopped is continuation.StopReason.SPAN_END and not branch.folds:
+        w = np.log(target / branch.parameter[-2]) / np.log(branch.parameter[-1] / branch.parameter[-2])
+        return branch.x[-2] + w * (branch.x[-1] - branch.x[-2]), None
+    return None, (vary, branch.folds[0].parameter) if branch.folds else None
+
+
+def _uncondensed(point: Point) -> Solution:
+    x = point.start()
+    roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
+    status: Status = roots.status[0]
+    message = ""
+    if point.state == "spin_glass" and "q_hat" in point.equations.names:
+        if not roots.x[0][point.equations.names.index("q_hat")] > 1e-9:
+            status = Status.NO_SOLUTION
+            message = (
+                f"NO_SOLUTION: there is no spin glass at {_where(point)}: the temperature is above T_g, where the "
+                "paramagnet takes over (ask for its value with the line 'continuous')."
+            )
+    return _solution(point, roots.x[0], status, float(roots.residual[0]), roots.error[0], message)
+
+
+def _polished(point: Point, x: Array) -> Solution:
+    roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
+    status: Status = roots.status[0]
+    if status is Status.CONVERGED and not point.stable(roots.x[0]):
+        status = Status.WRONG_BRANCH
+    return _solution(point, roots.x[0], status, float(roots.residual[0]), roots.error[0], "")
+
+
+def _where(point: Point) -> str:
+    return ", ".join(f"{n} = {getattr(point.model, n):g}" for n in point.equations.parameter_names)
+
+
+def _solution(
+    point: Point, x: Array | None, status: Status, residual: float | None, error: Array | None, message: str
+) -> Solution:
+    """Collect what is known; numbers of an unconverged point are withheld, except the residual."""
+    names = point.equations.names
+    if status is not Status.CONVERGED and not message:
+        message = f"{status.value} at {_where(point)}: {status.cause}; {status.remedy}."
+    common = {
+        "model": point.model.name,
+        "state": point.state,
+        "L": point.L if point.state == "mixture" else None,
+        "parameters": {n: float(getattr(point.model, n)) for n in point.equations.parameter_names},
+        "status": status,
+        "residual": residual,
+        "message": message,
+    }
+    if status is not Status.CONVERGED or x is None:
+        return Solution(**common, order_parameters=dict.fromkeys(point.equations.free_energy.reported))
+    replicon = None if point.equations.free_energy.replicon is None else point.scalar("replicon", x)
+    free_energy, entropy = point.scalar("free_energy", x), entropy_of(point, x)
+    return Solution(
+        **common,
+        order_parameters=reported(point, x),
+        free_energy=free_energy,
+        energy=free_energy + float(point.model.temperature) * entropy,
+        entropy=entropy,
+        replicon=replicon,
+        rs_stable=False if replicon is None else replicon > 0.0,
+        transverse=None if point.equations.free_energy.transverse is None else point.scalar("transverse", x),
+        error=None if error is None else dict(zip(names, map(float, error), strict=True)),
+    )
+
+
+def reported(point: Point, x: Array) -> dict[str, float | None]:
+    """Order parameters in the field's notation."""
+    declared = point.equations.free_energy.reported
+    values = iter(point.equations.values("reported", x[None], point.parameters[None])[0])
+    return {k: None if e is None else float(next(values)) for k, e in declared.items()}
+
+
+def entropy_of(point: Point, x: Array) -> float:
+    """``-df/dT`` at fixed order parameters; at T = 0 the limit, in which a single site contributes nothing."""
+    if point.model.temperature > 0.0:
+        return point.scalar("entropy", x)
+    warm = equations_of(replace(point.model, temperature=1.0), point.state, point.L)
+    return float(warm.cold_entropy(x[None], point.parameters[None])[0])

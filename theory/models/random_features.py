@@ -215,7 +215,7 @@ class RandomFeatures:
         kappa = self.sigma.kappa_1
         ratio = float(self.alpha or 0.0) / float(self.alpha_d or np.inf)
         if state == "example":
-            overlap, squared = float(self._mean_absolute()), kappa**2
+            overlap, squared = self._mean_absolute(), kappa**2
             first = {"m": overlap, "t": kappa, "t_hat": ratio * kappa**3}
         else:
             overlap = float(feature_sum(abs, L)) / L
@@ -228,7 +228,7 @@ class RandomFeatures:
         from theory.quadrature import half_line_rule
 
         x, w = half_line_rule(nodes=40, fine=True)
-        return float(w @ np.abs(self.sigma.function(x)))
+        return 1.0 if self.sigma.binary else float(w @ np.abs(self.sigma.function(x)))
 
     def _closure(self, C: float, squared: float) -> dict[str, float]:
         """Everything but the site averages, explicit in ``C = 1 - Delta_2`` and the amplified overlap squared.
@@ -293,7 +293,7 @@ class RandomFeatures:
             "paramagnet": {"alpha": "low", "alpha_d": "high", "temperature": "high"},
             "spin_glass": {"alpha": "high", "alpha_d": "low", "temperature": "low"},
             "example": {"alpha": "low", "alpha_d": "high", "temperature": "low"},
-        }.get(state, {"alpha": "high", "alpha_d": "low", "temperature": "low"})
+        }.get(state, {"alpha_d": "low", "alpha": "high", "temperature": "low"})
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> RandomFeaturePatterns:
         """Examples sigma(D^{-1/2} sum_k c_k f_k); the RS theory describes dense coefficients."""
