@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numerics.validate import Agreement, agreement
     from spinodal.diagrams import Diagram, diagram
     from spinodal.results import load, save
-    from spinodal.validation import validate
+    from spinodal.validation import Validation, validate
     from theory.continuation import Branch, branch
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
@@ -48,7 +48,7 @@ _HOME = {
     "numerics.validate": ("Agreement", "agreement"),
     "spinodal.diagrams": ("Diagram", "diagram"),
     "spinodal.results": ("load", "save"),
-    "spinodal.validation": ("validate",),
+    "spinodal.validation": ("Validation", "validate"),
     "theory.continuation": ("Branch", "branch"),
     "theory.ensembles": ("Nonlinearity", "nonlinearity"),
     "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
@@ -82,6 +82,7 @@ __all__ = [
     "SpinodalError",
     "Status",
     "Threshold",
+    "Validation",
     "__version__",
     "agreement",
     "branch",

@@ -22,6 +22,7 @@ __all__ = [
     "console",
     "deliver",
     "plain",
+    "rounded",
     "say",
     "table",
 ]
@@ -118,6 +119,20 @@ def table(out: Console, title: str, columns: Sequence[str], rows: Iterable[Seque
     if title:
         out.print(Text(title, style="bold"))
     out.print(grid)
+
+
+def rounded(value: float, error: float) -> tuple[str, str]:
+    """Value and error with the digits that the error leaves.
+
+    Examples
+    --------
+    >>> rounded(0.993971234, 0.00062)
+    ('0.99397', '0.00062')
+    """
+    if not (math.isfinite(error) and error > 0.0):
+        return f"{value:.6g}", f"{error:.2g}" if math.isfinite(error) else "-"
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f}", f"{error:.{digits}f}"
 
 
 def cell(value: object) -> str:

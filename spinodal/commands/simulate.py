@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spinodal.commands.answers import Answer, table
+from spinodal.commands.answers import Answer, rounded, table
 from spinodal.commands.declarations import Declaration
 from spinodal.commands.progress import reporting
 from spinodal.commands.verbs import Point, Verb
@@ -18,17 +17,7 @@ from spinodal.files import reserved
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = [
-    "VERB",
-    "Coefficients",
-    "LFeatures",
-    "LTrain",
-    "Overlap",
-    "RetrievedAbove",
-    "Samples",
-    "Seed",
-    "Workers",
-]
+__all__ = ["VERB", "Coefficients", "LTrain", "Samples", "Seed", "Workers", "without_features"]
 
 Size = Annotated[int, typer.Option("--N", help="Number of spins.")]
 Start = Annotated[str, typer.Option("--start", help="example, feature, mixture or unseen (a fresh example).")]
@@ -102,20 +91,6 @@ def simulate(
             console.print(f"wrote {out}", markup=False)
 
     return Answer(data, show)
-
-
-def rounded(value: float, error: float) -> tuple[str, str]:
-    """Value and error with the digits that the error leaves.
-
-    Examples
-    --------
-    >>> rounded(0.993971234, 0.00062)
-    ('0.99397', '0.00062')
-    """
-    if not (math.isfinite(error) and error > 0.0):
-        return f"{value:.6g}", f"{error:.2g}" if math.isfinite(error) else "-"
-    digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{digits}f}", f"{error:.{digits}f}"
 
 
 def _loads(data: dict[str, Any]) -> dict[str, float]:

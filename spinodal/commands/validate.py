@@ -6,34 +6,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spinodal.commands.answers import Answer
+from spinodal.commands.answers import DISAGREEMENT, OK, Answer, rounded, table
 from spinodal.commands.progress import reporting
-from spinodal.commands.simulate import (
-    Coefficients,
-    LFeatures,
-    LTrain,
-    Samples,
-    Seed,
-    Workers,
-    without_features,
-)
-from spinodal.commands.solve import State
+from spinodal.commands.simulate import Coefficients, LTrain, Samples, Seed, Workers, without_features
+from spinodal.commands.solve import L, heading
 from spinodal.commands.verbs import Point, Verb
 from theory.errors import InvalidInput
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["VERB"]
+    from spinodal.validation import Validation
+
+__all__ = ["VERB", "whole_numbers"]
 
 Sizes = Annotated[str, typer.Option("--N", help="Numbers of spins, with commas.")]
+State = Annotated[str, typer.Option("--state", help="example, feature or mixture.")]
 
 
 def validate(
     point: Point,
     *,
     state: State = "example",
-    L: LFeatures = None,
+    L: L = None,
     N: Sizes = "1000,2000,4000",
     coefficients: Coefficients = "gaussian",
     L_train: LTrain = 3,
@@ -42,13 +37,14 @@ def validate(
     workers: Workers = 1,
 ) -> Answer:
     """Compare theory with simulation at growing N."""
-    import spinodal
+    from spinodal.validation import validate as compare
 
+    sizes = whole_numbers(N)
     with reporting("validate") as report:
-        spinodal.validate(
+        found = compare(
             point.model(),
             state,
-            N=whole_numbers(N),
+            N=sizes,
             L=L,
             coefficients=coefficients,
             L_train=L_train,
@@ -57,10 +53,25 @@ def validate(
             workers=workers,
             progress=report,
         )
+    data = point.described(found.to_json())
+    code = DISAGREEMENT if found.verdict == "disagrees" else OK
+    return Answer(data, lambda out: _show(out, found, heading(data)), code)
 
-    def show(console: Console) -> None: ...
 
-    return Answer({}, show)
+def _show(out: Console, found: Validation, title: str) -> None:
+    rows: list[tuple[object, ...]] = []
+    for name, c in found.agreement.comparisons.items():
+        for k, size in enumerate(c.N):
+            value, error = rounded(c.measured[k], c.errors[k])
+            rows.append((name if k == 0 else "", size, f"{c.theory[k]:.6g}", value, error, f"{c.pulls[k]:+.1f}", ""))
+        value, error = rounded(c.value, c.error)
+        rows.append(("", "infinite", f"{c.theory[-1]:.6g}", value, error, f"{c.pull:+.1f}", c.verdict))
+    table(out, title, ("", "N", "theory", "simulation", "error", "pull", "verdict"), rows)
+    stayed = ", ".join(f"{m.value:.2f} at N = {size}" for size, m in found.agreement.retrieved.items())
+    out.print(f"stayed in the state: {stayed}", markup=False)
+    stable = found.agreement.rs_stable
+    rs = "" if stable is None else f" Replica symmetry is {'stable' if stable else 'not stable'} here."
+    out.print(f"Verdict: {found.verdict}. {found.agreement.message}{rs}", markup=False)
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -79,4 +90,9 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         ) from None
 
 
-VERB = Verb("validate", "Compare theory with simulation at growing N.", validate, without_features)
+VERB = Verb(
+    "validate",
+    "Compare theory with simulation at growing N.",
+    validate,
+    lambda declared: without_features(declared) | (set() if "mixture" in declared.states else {"L"}),
+)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinodal.commands.answers import Answer, deliver, plain, table
-from spinodal.commands.simulate import rounded
+from spinodal.commands.answers import Answer, deliver, plain, rounded, table
 
 
 class Colour(enum.Enum):
