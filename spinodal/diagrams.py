@@ -226,10 +226,10 @@ def diagram(
     >>> found.lines[0].label
     'example spinodal'
     """
-    from theory.phase import phase_line
-
     started = time.perf_counter()
     requests = list(_requests(model, alpha_max=alpha_max, alpha_d_max=alpha_d_max, points=points))
+    from theory.phase import phase_line
+
     axes = {r.vary for r in requests} | {r.along for r in requests}
     # The plane's axes are left open, whatever default the model has for them.
     open_model = dataclasses.replace(model, **dict.fromkeys(axes))
