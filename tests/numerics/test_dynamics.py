@@ -1,0 +1,215 @@
+"""Zero-temperature dynamics: the kernel against the literal reference, enumeration, and planted faults."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from numerics import exact, rng
+from numerics.couplings import field_dtype, hebbian, local_fields
+from numerics.disorder import draw
+from numerics.dynamics import quench
+from numerics.kernels import quench as kernels
+from theory.ensembles import TANH, IidPatterns, RandomFeaturePatterns
+from theory.errors import InvalidInput, SpinodalError
+
+
+def couplings(kind: str, N: int, index: int = 0) -> np.ndarray:
+    if kind == "float64":
+        return hebbian(draw(RandomFeaturePatterns(nonlinearity=TANH), N=N, P=max(1, N // 3), D=N, index=index))
+    if kind == "ties":  # an even number of patterns and of neighbours: fields vanish often
+        return hebbian(draw(IidPatterns(), N=N, P=2, index=index))
+    NJ = hebbian(draw(IidPatterns(), N=N, P=max(1, N // 3), index=index))
+    return NJ.astype(np.int32) * 70000 if kind == "int64 fields" else NJ.astype(kind)
+
+
+def start(N: int, index: int = 0) -> np.ndarray:
+    return rng.signs(rng.stream("start", index), rows=1, columns=N)[0]
+
+
+@pytest.mark.parametrize("order", ["random", "sequential"])
+@pytest.mark.parametrize("tie", ["keep", "plus"])
+@pytest.mark.parametrize("kind", ["int16", "int32", "int64 fields", "float64", "ties"])
+def test_the_kernel_follows_the_reference_flip_by_flip(kind, tie, order):
+    flips = 0
+    for N in (1, 2, 3, 11, 64, 101):
+        NJ = couplings(kind, N)
+        ends = [
+            quench(NJ, start(N), key=rng.stream("order", N), tie=tie, order=order, backend=backend)
+            for backend in ("cpu", "reference")
+        ]
+        assert np.array_equal(ends[0].spins, ends[1].spins)
+        assert (ends[0].sweeps, ends[0].flips) == (ends[1].sweeps, ends[1].flips)
+        flips += ends[0].flips
+    assert flips > 20
+
+
+@pytest.mark.parametrize("kind", ["int16", "float64"])
+def test_prefixes_of_the_trajectory_agree(kind):
+    N = 60
+    NJ, key = couplings(kind, N), rng.stream("prefix")
+    from numerics.backends import cpu, reference
+
+    seen = set()
+    for sweeps in range(1, 6):
+        options = {"shuffled": True, "plus": False, "max_sweeps": sweeps}
+        ours, literal = (b.quench(NJ, start(N), key, **options) for b in (cpu, reference))
+        assert np.array_equal(ours[0], literal[0])
+        assert ours[1:] == literal[1:]
+        seen.add(ours[2])
+    assert len(seen) > 1
+
+
+def test_tie_rules_differ_where_fields_vanish():
+    NJ = couplings("ties", 40)
+    kept, plus = (quench(NJ, start(40), tie=tie) for tie in ("keep", "plus"))
+    assert kept.flips != plus.flips
+    fields = NJ.astype(int) @ plus.spins
+    assert (plus.spins[fields == 0] == 1).all()
+    free = quench(np.zeros((3, 3), dtype=np.int16), [1, -1, -1], tie="plus")
+    assert free.spins.tolist() == [1, 1, 1]
+    assert quench(np.zeros((3, 3), dtype=np.int16), [1, -1, -1]).spins.tolist() == [1, -1, -1]
+
+
+def test_rounding_does_not_decide_a_tie_of_float_couplings():
+    # 0.1 + 0.2 - 0.3 is not zero in binary; the field on spin 0 is a tie all the same.
+    J = np.zeros((4, 4))
+    J[0, 1:] = J[1:, 0] = [0.1, 0.2, -0.3]
+    J[1:, 1:] = 10.0 * (1.0 - np.eye(3))
+    for backend in ("cpu", "reference"):
+        assert quench(J, [-1, 1, 1, 1], backend=backend).spins.tolist() == [-1, 1, 1, 1]
+        assert quench(J, [-1, 1, 1, 1], backend=backend, tie="plus").spins.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["int16", "float64", "ties"])
+def test_the_energy_never_rises(kind):
+    from numerics.backends import cpu
+
+    N = 80
+    NJ = couplings(kind, N)
+    energies = []
+    for sweeps in range(8):
+        spins = cpu.quench(NJ, start(N), rng.stream("energy"), shuffled=True, plus=True, max_sweeps=sweeps)[0]
+        energies.append(-0.5 * float(spins @ NJ.astype(float) @ spins))
+    assert all(b <= a + 1e-9 for a, b in zip(energies, energies[1:], strict=False))
+    assert energies[-1] < energies[0]
+
+
+@pytest.mark.parametrize("tie", ["keep", "plus"])
+@pytest.mark.parametrize("N", [2, 5, 12])
+def test_ends_are_exactly_the_stable_states(N, tie):
+    """Every end is stable; every stable state is a fixed point; together the ends are all stable states."""
+    NJ = couplings("int16", N, index=1)
+    stable = {tuple(s) for s in exact.stable_states(NJ, tie=tie).tolist()}
+    ends = set()
+    for spins in exact.configurations(N):
+        end = quench(NJ, spins, tie=tie)
+        ends.add(tuple(end.spins.tolist()))
+        assert (end.flips == 0) == (tuple(spins.tolist()) in stable)
+    assert ends == stable
+
+
+def test_energies_of_enumeration_are_those_of_the_definition():
+    NJ = couplings("int16", 6).astype(float)
+    for spins, energy in zip(exact.configurations(6), exact.energies(NJ), strict=True):
+        direct = -sum(NJ[i, j] * spins[i] * spins[j] for i in range(6) for j in range(i))
+        assert energy == pytest.approx(direct)
+    assert np.array_equal(exact.energies(NJ + 5 * np.eye(6)), exact.energies(NJ))
+    with pytest.raises(InvalidInput, match="N = 17"):
+        exact.configurations(17)
+
+
+def _caught(kernel) -> bool:
+    """Whether the checks above tell `kernel` from the reference, on the same inputs."""
+    for N in (12, 40):
+        NJ = couplings("int16", N)
+        fields = local_fields(NJ, start(N))
+        state = start(N).astype(fields.dtype)
+        try:
+            sweeps, flips = kernel(NJ, state, fields, rng.stream("mutant"), fields.dtype.type(0), True, False, 50)
+        except Exception:
+            return True
+        truth = quench(NJ, start(N), key=rng.stream("mutant"), backend="reference")
+        if not np.array_equal(state, truth.spins) or (sweeps, flips) != (truth.sweeps, truth.flips):
+            return True
+    return False
+
+
+def _mutant(old: str, new: str):
+    """Return the kernel, uncompiled, with one piece of its source replaced."""
+    import inspect
+
+    source = inspect.getsource(kernels)
+    assert old in source, "the mutation does not apply; adapt it to the kernel's source"
+    namespace: dict[str, object] = {"__name__": "mutant"}
+    plain = source.replace("@inlined", "").replace("@kernel", "").replace(old, new)
+    exec(compile(plain, "mutant", "exec"), namespace)
+    return namespace["quench"]
+
+
+def test_the_unmutated_source_passes():
+    assert not _caught(_mutant("flips = 0", "flips = 0"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("if s * h < -zero or", "if s * h > zero or"),  # wrong sign
+        ("if s < 0:", "if s > 0:"),  # the field update has the wrong sign
+        ("_raise(fields, couplings[i])", "pass"),  # stale field
+        ("kind(step + step)", "kind(step)"),  # half the update
+        ("permutation(key, sweep, order)", "permutation(key, 0, order)"),  # the same order in every sweep
+        ("return sweep + 1, flips", "return sweep, flips"),  # sweeps miscounted
+    ],
+)
+def test_planted_faults_are_caught(old, new):
+    assert _caught(_mutant(old, new))
+
+
+def test_a_self_coupling_is_caught():
+    NJ = couplings("int16", 12)
+    wrong = NJ.copy()
+    np.fill_diagonal(wrong, 4)
+    with pytest.raises(InvalidInput, match="J_ii = 0"):
+        quench(wrong, start(12))
+    # Without that check it would freeze states that are not stable, which enumeration notices.
+    fields = local_fields(wrong, start(12))
+    frozen = 0
+    for spins in exact.configurations(12):
+        fields = local_fields(wrong, spins.astype(np.int8))
+        state = spins.astype(fields.dtype)
+        kernels.quench(wrong, state, fields, rng.stream("x"), fields.dtype.type(0), False, False, 100)
+        frozen += bool((state * (NJ.astype(int) @ state) < 0).any())
+    assert frozen > 0
+
+
+def test_fields_are_exact_in_the_type_that_is_chosen():
+    big = np.full((3, 3), 2**31 - 1, dtype=np.int32)
+    np.fill_diagonal(big, 0)
+    assert field_dtype(big) == np.int64
+    assert local_fields(big, np.ones(3, dtype=np.int8)).tolist() == [2 * (2**31 - 1)] * 3
+    assert field_dtype(couplings("int16", 20)) == np.int32
+    assert field_dtype(couplings("float64", 20)) == np.float64
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"tie": "kepe"}, "tie rule 'kepe' is unknown; choose one of keep, plus; did you mean 'keep'?"),
+        ({"order": "shuffle"}, "order 'shuffle' is unknown; choose one of random, sequential."),
+        ({"backend": "gpu"}, "backend 'gpu' is not available yet; use backend 'cpu'"),
+        ({"backend": "cpi"}, "backend 'cpi' is unknown; choose one of cpu, reference; did you mean 'cpu'?"),
+        ({"spins": [1, 1]}, r"spins have shape \(2,\) but couplings \(3, 3\)"),
+        ({"spins": [1, 0, 1]}, "spins must all be"),
+        ({"couplings": [[0, 1]]}, r"couplings have shape \(1, 2\)"),
+    ],
+)
+def test_bad_input_is_one_sentence(change, sentence):
+    arguments = {"couplings": np.ones((3, 3), dtype=int) - np.eye(3, dtype=int), "spins": [1, 1, -1]} | change
+    with pytest.raises(InvalidInput, match=sentence):
+        quench(arguments.pop("couplings"), arguments.pop("spins"), **arguments)
+
+
+def test_a_limit_of_sweeps_is_not_silent():
+    with pytest.raises(SpinodalError, match="after 1 sweeps"):
+        quench(couplings("int16", 40), start(40), max_sweeps=1)
