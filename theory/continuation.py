@@ -231,6 +231,8 @@ def _locate_fold(
     problem: Problem, a: _Point, b: _Point, at: Callable[[float], Array], column: int
 ) -> list[SpecialPoint]:
     """Solve the fold system from the point where the parameter's velocity interpolates to zero."""
+    if problem.extend is None:  # a curve of folds turns round at a cusp or in an isola, which is not solved for
+        return []
     n = len(a.x)
     w = a.tangent[n] / (a.tangent[n] - b.tangent[n])
     x, mu = a.x + w * (b.x - a.x), a.mu + w * (b.mu - a.mu)

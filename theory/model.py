@@ -113,6 +113,10 @@ class Model(Protocol):
         """A starting point: the order parameters of the undisturbed state at this model's parameters."""
         ...
 
+    def temperature_unit(self) -> float:
+        """The temperature scale on which the states live, for choosing where to look first."""
+        ...
+
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """For each parameter, the end ('low' or 'high') of its range at which the state survives."""
         ...

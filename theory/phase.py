@@ -22,7 +22,7 @@ from theory.errors import InvalidInput, NotConverged
 from theory.folds import fold_problem, solve_folds
 from theory.model import LINES, checked, normalise
 from theory.problem import Status, scale_of
-from theory.states import LOAD_SPAN, TEMPERATURE_SPAN, Point, anchor, at_point, reported
+from theory.states import Point, anchor, at_point, reported, span_of
 
 __all__ = ["Threshold", "threshold"]
 
@@ -54,7 +54,7 @@ class Threshold:
     uncondensed : str or None
         For thermodynamic lines, the state it is compared with.
     rs_stable : bool or None
-        Whether replica symmetry is stable at `value`.
+        Whether replica symmetry is stable at `value`; None on the lines where its stability changes.
     digits : str or None
         Value to the digits asked for.
     certificate : dict or None
@@ -152,8 +152,8 @@ def threshold(
     if vary == "temperature" or model.temperature is None:
         model = replace(model, temperature=1.0)  # the equations of T > 0; the value itself is not used
     _refuse(model, state, line, vary, digits, certify)
-    crossings, why = _FINDERS[line](model, state, L, vary)
-    result = _threshold(model, state, L, line, vary, crossings, why)
+    crossings, why = FINDERS[line](model, state, L, vary)
+    result = threshold_of(model, state, L, line, vary, crossings, why)
     if crossings and (digits is not None or certify):
         from theory.digits import with_digits
 
@@ -187,10 +187,6 @@ def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None, ce
         raise InvalidInput(f"digits = {digits} is not allowed; give a number from 1 to 1000.")
 
 
-def _span(vary: str) -> tuple[float, float]:
-    return TEMPERATURE_SPAN if vary == "temperature" else LOAD_SPAN
-
-
 def _branches(point: Point, x: Array, vary: str, **options: Any) -> list[continuation.Branch]:
     """The branch through x up to its first fold, both ways."""
     return [
@@ -200,7 +196,7 @@ def _branches(point: Point, x: Array, vary: str, **options: Any) -> list[continu
             point.parameters,
             point.column(vary),
             towards=towards,
-            span=_span(vary),
+            span=span_of(point.model, vary),
             stop_at_fold=True,
             stop=lambda y, _: point.condensed(y) < 1e-7,
             largest_step=1.0,
@@ -223,7 +219,7 @@ def _fold_crossing(point: Point, x: Array, vary: str, value: float, null: Array 
     return Crossing(float(f.parameter[0]), float(f.error[0]), there, f.x[0], side, null=f.null_vector[0] * scale_of(x))
 
 
-def _spinodals(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
+def spinodals(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
     found = anchor(model, state, L, vary)
     if found is not None:
         point, x = found
@@ -331,13 +327,13 @@ def _thermodynamic(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
     branches = _branches(point, x, vary, events={"excess": excess})
     crossings = []
     for s in (s for b in branches for s in b.special if s.kind == "excess"):
-        crossing = _equal_free_energies(point, vary, s.parameter, s.x)
+        crossing = equal_free_energies(point, vary, s.parameter, s.x)
         if crossing is not None:
             crossings.append(crossing)
     return crossings, "the state is nowhere degenerate in free energy with the uncondensed state along its branch"
 
 
-def _equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
+def equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
     """Newton in the parameter; by stationarity the slope is the explicit derivative of the two free energies."""
     for _ in range(20):
         point = point.at(vary, value)
@@ -368,7 +364,7 @@ def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
     replicon = lambda y, p: point.scalar("replicon", y, p)  # noqa: E731
     branches = _branches(point, x, vary, events={"replicon": replicon})
     crossings = [
-        _zero_replicon(point, vary, s.parameter, s.x) for b in branches for s in b.special if s.kind == "replicon"
+        zero_replicon(point, vary, s.parameter, s.x) for b in branches for s in b.special if s.kind == "replicon"
     ]
     side = "stable" if point.scalar("replicon", x) > 0 else "unstable"
     found_all = [c for c in crossings if c is not None]
@@ -378,7 +374,7 @@ def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
     return found_all, f"replica symmetry is {side} along the whole branch"
 
 
-def _zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
+def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
     """Secant iteration in the parameter, the saddle point solved at every step."""
     previous: tuple[float, float] | None = None
     for _ in range(30):
@@ -399,15 +395,15 @@ def _zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing 
     return None
 
 
-_FINDERS = {
-    "spinodal": _spinodals,
+FINDERS = {
+    "spinodal": spinodals,
     "thermodynamic": _thermodynamic,
     "at": _replicon_zero,
     "continuous": _replicon_zero,
 }
 
 
-def _threshold(
+def threshold_of(
     model: Any, state: str, L: int, line: str, vary: str, crossings: list[Crossing], why: str
 ) -> Threshold:
     names = [p.name for p in model.parameters if p.name != vary]
@@ -441,5 +437,5 @@ def _threshold(
         status=Status.CONVERGED,
         order_parameters=reported(last.point, last.x),
         uncondensed=last.uncondensed,
-        rs_stable=False if replicon is None else last.point.scalar("replicon", last.x) > 0.0,
+        rs_stable=None if line in ("at", "continuous") else replicon is not None and last.point.scalar("replicon", last.x) > 0,
     )

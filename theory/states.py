@@ -27,8 +27,8 @@ __all__ = ["Point", "Solution", "at_point", "equations_of", "solve"]
 
 Array = NDArray[np.float64]
 
-LOAD_SPAN = (1e-9, 1e9)
-TEMPERATURE_SPAN = (1e-4, 1e4)
+_LOADS = (1e-9, 1e9)
+_TEMPERATURES = (1e-4, 1e4)  # in the model's unit
 _CANDIDATES = {
     "low": (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8),
     "high": (1e1, 1e2, 1e3, 1e4, 1e6, 1e8),
@@ -203,6 +203,14 @@ def _converge(point: Point, start: Array) -> Array | None:
     return None
 
 
+def span_of(model: Any, vary: str) -> tuple[float, float]:
+    """The range over which a parameter is followed."""
+    if vary != "temperature":
+        return _LOADS
+    unit = model.temperature_unit()
+    return _TEMPERATURES[0] * unit, _TEMPERATURES[1] * unit
+
+
 def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | None:
     """Find a point, by moving one parameter towards the end where the state survives, at which it is undisturbed.
 
@@ -213,9 +221,10 @@ def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | N
     """
     end = model.exists_towards(state).get(vary, "low")
     kind = {"low": "cold", "high": "hot"}[end] if vary == "temperature" else end
+    unit = model.temperature_unit() if vary == "temperature" else 1.0
     spare: tuple[Point, Array] | None = None
     for value in _CANDIDATES[kind]:
-        point = at_point(replace(model, **{vary: value}), state, L)
+        point = at_point(replace(model, **{vary: value * unit}), state, L)
         x = _converge(point, point.start())
         if x is None:
             continue

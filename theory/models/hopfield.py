@@ -149,6 +149,10 @@ class Hopfield:
         overlap = float(feature_sum(abs, L)) / L
         return {"m": overlap, "chi": 0.0, "q_hat": 1.0 if t == 0.0 else max(1e-3, 1.0 - t)}
 
+    def temperature_unit(self) -> float:
+        """The coupling."""
+        return 1.0
+
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """Retrieval survives at low load and low temperature."""
         if state == "paramagnet":

@@ -287,6 +287,10 @@ class RandomFeatures:
         at = self._closure(C, 0.0)
         return {"p_d": at["p_d"], "dp_hat": at["dp_hat"]}
 
+    def temperature_unit(self) -> float:
+        """The larger of the two energy scales: the coupling, and that of the feature network at high load."""
+        return max(1.0, float(self.alpha or 0.0) / float(self.alpha_d or np.inf) * self.sigma.kappa_1_squared)
+
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """Examples survive at low load of many features; features and mixtures when many examples share few."""
         return {
