@@ -6,7 +6,7 @@ The whole interface is one import away, and nothing heavy is loaded before it is
 >>> sp.RandomFeatures(alpha_d=0.05).name
 'random-features'
 
-Results of theory are `Solution`, `Threshold`, `Branch` and `Boundary`; simulations give a `Record` of
+Results of theory are `Solution`, `Threshold`, `StateBranch` and `Boundary`; simulations give a `Record` of
 `Measurement`; the comparison of the two is an `Agreement`.  Every number carries a status and an error estimate.
 """
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from spinodal.diagrams import Diagram, diagram
     from spinodal.results import load, save
     from spinodal.validation import Validation, validate
-    from theory.continuation import Branch, branch
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
+    from theory.lines import Boundary, StateBranch, branch, phase_line
     from theory.model import Parameter, models, register
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
-    from theory.phase import Boundary, Threshold, phase_line, threshold
+    from theory.phase import Threshold, threshold
     from theory.saddle import Anderson, FixedPoint, Newton, Status
     from theory.states import Solution, solve
 
@@ -49,13 +49,13 @@ _HOME = {
     "spinodal.diagrams": ("Diagram", "diagram"),
     "spinodal.results": ("load", "save"),
     "spinodal.validation": ("Validation", "validate"),
-    "theory.continuation": ("Branch", "branch"),
     "theory.ensembles": ("Nonlinearity", "nonlinearity"),
     "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
+    "theory.lines": ("Boundary", "StateBranch", "branch", "phase_line"),
     "theory.model": ("Parameter", "models", "register"),
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),
-    "theory.phase": ("Boundary", "Threshold", "phase_line", "threshold"),
+    "theory.phase": ("Threshold", "threshold"),
     "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
     "theory.states": ("Solution", "solve"),
 }
@@ -65,7 +65,6 @@ __all__ = [
     "Agreement",
     "Anderson",
     "Boundary",
-    "Branch",
     "Diagram",
     "FixedPoint",
     "Hopfield",
@@ -80,6 +79,7 @@ __all__ = [
     "Record",
     "Solution",
     "SpinodalError",
+    "StateBranch",
     "Status",
     "Threshold",
     "Validation",

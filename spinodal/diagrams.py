@@ -207,7 +207,7 @@ def diagram(
     points : int
         Points per line.
     progress : callable, optional
-        Called as ``progress(label, done, total)`` before every line and once at the end.
+        Called as ``progress(label, done, total)`` with numbers of points.
 
     Returns
     -------
@@ -228,16 +228,23 @@ def diagram(
     """
     started = time.perf_counter()
     requests = list(_requests(model, alpha_max=alpha_max, alpha_d_max=alpha_d_max, points=points))
-    from theory.phase import phase_line
+    from theory.lines import phase_line
 
     axes = {r.vary for r in requests} | {r.along for r in requests}
     # The plane's axes are left open, whatever default the model has for them.
     open_model = dataclasses.replace(model, **dict.fromkeys(axes))
     lines = []
     for k, r in enumerate(requests):
-        if progress is not None:
-            progress(f"{r.state}{f' L={r.L}' if r.L else ''} {r.line}", k, len(requests))
-        found = phase_line(open_model, r.state, line=r.line, vary=r.vary, along=r.along, values=r.values, L=r.L)
+        label = f"{r.state}{f' L={r.L}' if r.L else ''} {r.line}"
+
+        def report(done: int, total: int, k: int = k, label: str = label) -> None:
+            if progress is not None:
+                progress(label, k * points + done, len(requests) * points)
+
+        report(0, points)
+        found = phase_line(
+            open_model, r.state, line=r.line, vary=r.vary, along=r.along, values=r.values, L=r.L, progress=report
+        )
         lines.append(
             Curve(
                 r.state,
@@ -251,8 +258,6 @@ def diagram(
                 tuple(status.value for status in found.statuses),
             )
         )
-    if progress is not None:
-        progress("done", len(requests), len(requests))
     fixed = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init and f.name not in axes}
     return Diagram(model.name, fixed, tuple(lines), _provenance(time.perf_counter() - started))
 

@@ -52,7 +52,10 @@ def draw(diagram: Diagram, path: Path) -> None:
             axes.set_ylim(bottom=0.0)
         axes.set_xlabel(_SYMBOLS.get(x_name, x_name))
         axes.set_ylabel(_SYMBOLS.get(y_name, y_name))
-        fixed = [f"{_SYMBOLS.get(k, k)} = {v}" for k, v in diagram.parameters.items()]
+        fixed = [
+            f"{_SYMBOLS.get(k, k)} = {v:g}" if isinstance(v, float) else f"{k} {v}"
+            for k, v in diagram.parameters.items()
+        ]
         axes.set_title(", ".join([diagram.model, *fixed]), fontsize=9)
         if axes.lines:
             figure.legend(loc="outside right upper", frameon=False, fontsize=7)

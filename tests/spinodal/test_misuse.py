@@ -95,12 +95,12 @@ def test_misuse_is_one_sentence(spinodal: Callable, arguments: tuple[str, ...], 
 def test_unwritable_output_is_told_before_the_work(
     spinodal: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
 ) -> None:
-    import theory.phase
+    import theory.lines
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("computed before the output was checked")
 
-    monkeypatch.setattr(theory.phase, "phase_line", never)
+    monkeypatch.setattr(theory.lines, "phase_line", never)
     ending = {"--out": ".nc", "--figure": ".pdf"}[option]
     taken = tmp_path / f"folder{ending}"
     taken.mkdir()
@@ -115,12 +115,12 @@ def test_unwritable_output_is_told_before_the_work(
 def test_a_failure_leaves_the_old_file_and_no_half_written_one(
     spinodal: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import theory.phase
+    import theory.lines
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(theory.phase, "phase_line", fails)
+    monkeypatch.setattr(theory.lines, "phase_line", fails)
     target = tmp_path / "lines.nc"
     target.write_text("precious")
     done = spinodal("diagram", "hopfield", "--out", target, "--figure", tmp_path / "lines.pdf")
