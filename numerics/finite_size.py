@@ -183,20 +183,17 @@ def crossing(
         )
     centre, spacing = float(x.mean()), float(np.diff(np.unique(x)).min())
     u = (x - centre) / spacing
-    a, b = _logistic(u, k, n)
-    key = rng.stream(seed, "crossing", N)
+    a, b = (float(x) for x in _logistic(u, k[None, :], n)[0])
     p = 1.0 / (1.0 + np.exp(-np.clip(a + b * u, -500, 500)))
     most = int(n.max())
-    fits = []
-    for resample in range(resamples):
-        uniform = rng.words(key, rows=x.size, columns=most, first_row=resample * x.size) * 2.0**-32
-        drawn = ((uniform < p[:, None]) & (np.arange(most) < n[:, None])).sum(axis=1).astype(np.float64)
-        if np.ptp(drawn / n) > 0:
-            a_r, b_r = _logistic(u, drawn, n)
-            fits.append(-a_r / b_r)
+    key = rng.stream(seed, "crossing", N)
+    uniform = rng.words(key, rows=resamples * x.size, columns=most).reshape(resamples, x.size, most) * 2.0**-32
+    drawn = ((uniform < p[:, None]) & (np.arange(most) < n[:, None])).sum(axis=2).astype(np.float64)
+    fits = _logistic(u, drawn, n)
     found = -a / b
     # A flat resample puts the crossing anywhere; quantiles are not moved by it.
-    low, high = np.quantile(fits, [0.1587, 0.8413])
+    steep = fits[fits[:, 1] != 0.0]
+    low, high = np.quantile(-steep[:, 0] / steep[:, 1], [0.1587, 0.8413])
     error = 0.5 * float(high - low)
     if ((observed > 0) & (observed < 1)).sum() < 2:
         after = int(np.clip(np.searchsorted(u, found), 1, u.size - 1))
@@ -249,27 +246,34 @@ def transition(records: Sequence[Record], *, vary: str = "alpha", exponent: floa
     return Transition(vary, tuple(points), limit, others)
 
 
-def _logistic(u: Floats, k: Floats, n: Floats) -> tuple[float, float]:
-    """Maximise the likelihood of logit p = a + b u by Newton's method, with a prior N(0, 64) on b."""
-    prior = np.array([1e-6, 1.0 / 64.0])
-    theta = np.zeros(2)
-    design = np.stack([np.ones_like(u), u], axis=1)
+def _logistic(u: Floats, k: Floats, n: Floats) -> Floats:
+    """Maximise the likelihood of logit p = a + b u by Newton's method, with a prior N(0, 64) on b.
 
-    def objective(trial: Floats) -> float:
-        eta = design @ trial
-        return float(np.sum(k * eta - n * np.logaddexp(0.0, eta)) - 0.5 * np.sum(prior * trial**2))
+    `k` holds one experiment per row, (r, K); the result is the (r, 2) array of (a, b).
+    """
+    prior = np.array([1e-6, 1.0 / 64.0])
+    design = np.stack([np.ones_like(u), u], axis=1)
+    theta = np.zeros((len(k), 2))
+
+    def objective(trial: Floats) -> Floats:
+        eta = trial @ design.T
+        value = (k * eta - n * np.logaddexp(0.0, eta)).sum(axis=1) - 0.5 * (prior * trial**2).sum(axis=1)
+        return np.asarray(value, dtype=np.float64)
 
     value = objective(theta)
-    for _ in range(100):
-        p = 1.0 / (1.0 + np.exp(-np.clip(design @ theta, -500, 500)))
-        gradient = design.T @ (k - n * p) - prior * theta
-        curvature = (design * (n * p * (1 - p))[:, None]).T @ design + np.diag(prior)
-        step = np.linalg.solve(curvature, gradient)
-        shrink = 1.0
-        while objective(theta + shrink * step) < value and shrink > 1e-10:
-            shrink /= 2.0
-        theta = theta + shrink * step
+    for _ in range(60):
+        p = 1.0 / (1.0 + np.exp(-np.clip(theta @ design.T, -500, 500)))
+        gradient = (k - n * p) @ design - prior * theta
+        curvature = np.einsum("rk,ki,kj->rij", n * p * (1 - p), design, design) + np.diag(prior)
+        step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
+        # The objective is concave: halving the step where it does not rise makes the method global.
+        for _ in range(30):
+            risen = objective(theta + step) >= value - 1e-12 * np.abs(value)
+            if risen.all():
+                break
+            step[~risen] /= 2.0
+        theta = theta + step
         value = objective(theta)
-        if float(np.abs(step).max()) < 1e-10 * (1.0 + float(np.abs(theta).max())):
+        if np.abs(step).max() < 1e-9 * (1.0 + np.abs(theta).max()):
             break
-    return float(theta[0]), float(theta[1])
+    return theta

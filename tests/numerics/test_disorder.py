@@ -32,7 +32,7 @@ def test_a_sample_is_a_function_of_its_name(law):
     first, again = (disorder.draw(law, N=70, P=9, D=12, seed=3, index=5) for _ in range(2))
     assert np.array_equal(patterns(first), patterns(again))
     assert np.array_equal(first.features, again.features)
-    for other in (dict(seed=4, index=5), dict(seed=3, index=6)):
+    for other in ({"seed": 4, "index": 5}, {"seed": 3, "index": 6}):
         different = disorder.draw(law, N=70, P=9, D=12, **other)
         assert not np.array_equal(patterns(first), patterns(different))
 
