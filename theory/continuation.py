@@ -27,7 +27,7 @@ class StopReason(Enum):
     SPAN_END = "the end of the requested parameter range"
     EVENT = "the stop condition of the caller"
     MAX_STEPS = "the largest number of steps (raise max_steps)"
-    STEP_TOO_SMALL = "the step length fell below its minimum without convergence (the branch may end or turn sharply here)"
+    STEP_TOO_SMALL = "the step length fell below its minimum (the branch may end or turn sharply here)"
     CLOSED_LOOP = "the branch returned to its start"
 
 
@@ -213,7 +213,8 @@ def trace(
         if stop is not None and stop(new.x, float(np.exp(new.mu))):
             stopped = StopReason.EVENT
             break
-        if len(points) > 10 and abs(new.mu - start.mu) < ds and np.all(np.abs(new.x - start.x) < ds * scale_of(start.x)):
+        near = abs(new.mu - start.mu) < ds and bool(np.all(np.abs(new.x - start.x) < ds * scale_of(start.x)))
+        if near and len(points) > 10:
             stopped = StopReason.CLOSED_LOOP
             break
         ds = min(largest_step, ds * (1.6 if guess[2] <= 3 else 0.8 if guess[2] >= 5 else 1.0))

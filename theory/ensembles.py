@@ -77,7 +77,7 @@ class Nonlinearity:
 
 
 def _sign(x: Array) -> Array:
-    return np.where(x < 0.0, -1.0, 1.0) * (x != 0.0)
+    return np.asarray(np.sign(x), dtype=np.float64)
 
 
 def _erf(x: Array) -> Array:
@@ -116,11 +116,21 @@ def _hermite_constants(function: Callable[[Array], Array], name: str) -> tuple[f
 
 _PI = math.pi
 SIGN = Nonlinearity("sign", _sign, 2.0 / _PI, 1.0 - 2.0 / _PI, binary=True)
-LINEAR = Nonlinearity("linear", lambda x: np.asarray(x, dtype=np.float64), 1.0, 0.0)
+
+
+def _identity(x: Array) -> Array:
+    return np.asarray(x, dtype=np.float64)
+
+
+def _tanh(x: Array) -> Array:
+    return np.asarray(np.tanh(x), dtype=np.float64)
+
+
+LINEAR = Nonlinearity("linear", _identity, 1.0, 0.0)
 # E[z erf z] = 2/sqrt(3 pi);  E[erf(z)^2] = (2/pi) arcsin(2/3).
 ERF = Nonlinearity("erf", _erf, 4.0 / (3.0 * _PI), (2.0 / _PI) * math.asin(2.0 / 3.0) - 4.0 / (3.0 * _PI))
 CUBIC = Nonlinearity("cubic", _cubic, 9.0, 6.0)
-TANH = Nonlinearity("tanh", np.tanh, 0.3668791643624109, 0.02741532603543026)
+TANH = Nonlinearity("tanh", _tanh, 0.3668791643624109, 0.02741532603543026)
 
 _NAMED = {n.name: n for n in (SIGN, LINEAR, ERF, CUBIC, TANH)}
 

@@ -150,9 +150,7 @@ class Equations:
     [-h + m]
     """
 
-    def __init__(
-        self, free_energy: FreeEnergy, parameters: Sequence[str], constants: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, free_energy: FreeEnergy, parameters: Sequence[str], constants: Sequence[str] = ()) -> None:
         self.free_energy = free_energy
         names = dict.fromkeys(s for pair in free_energy.pairs for s in pair)
         self.variables: tuple[sympy.Symbol, ...] = tuple(names)
@@ -243,7 +241,8 @@ class Equations:
         -------
         (B, j) array
         """
-        return self._scalar(name)(_columns(x, p), refine=refine).T
+        out: Array = self._scalar(name)(_columns(x, p), refine=refine).T
+        return out
 
     def cold_entropy(self, x: Array, p: Array) -> Array:
         """The limit T -> 0 of ``-df/dT``, evaluated at T = 0 variables; (B,) array.
@@ -253,23 +252,29 @@ class Equations:
         temperature = sympy.Symbol("temperature")
         smooth = sympy.Add(*(t for t in sympy.Add.make_args(self.free_energy.expression) if not t.has(SiteTerm)))
         entropy = -sympy.diff(smooth, temperature).subs(temperature, 0)
-        return Compiled([entropy], (*self.variables, *self.parameters))(_columns(x, p))[0]
+        out: Array = Compiled([entropy], (*self.variables, *self.parameters))(_columns(x, p))[0]
+        return out
 
     def _scalar(self, name: str) -> Compiled:
         cache: dict[str, Compiled] = self.__dict__.setdefault("_scalars", {})
         if name not in cache:
-            fe = self.free_energy
-            expressions = {
-                "free_energy": lambda: [fe.expression],
-                "entropy": lambda: [-sympy.diff(fe.expression, sympy.Symbol("temperature"))],
-                "slopes": lambda: [sympy.diff(fe.expression, p) for p in self.varied],
-                "replicon": lambda: [fe.replicon],
-                "transverse": lambda: [fe.transverse],
-                "hessian": lambda: self.hessian,
-                "reported": lambda: [e for e in fe.reported.values() if e is not None],
-            }[name]()
-            cache[name] = Compiled(expressions, (*self.variables, *self.parameters))
+            cache[name] = Compiled(self._named(name), (*self.variables, *self.parameters))
         return cache[name]
+
+    def _named(self, name: str) -> list[sympy.Expr]:
+        """The expressions behind the names that `values` accepts."""
+        declared = self.free_energy
+        f = declared.expression
+        if name == "hessian":
+            return self.hessian
+        if name == "slopes":
+            return [sympy.diff(f, p) for p in self.varied]
+        if name == "reported":
+            return [e for e in declared.reported.values() if e is not None]
+        single = {"free_energy": f, "replicon": declared.replicon, "transverse": declared.transverse}
+        if name == "entropy":
+            single["entropy"] = -sympy.diff(f, sympy.Symbol("temperature"))
+        return [single[name]]
 
     def problem(self, *, refine: int = 1) -> Problem:
         """The equations as plain callables for the solvers."""

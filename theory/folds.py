@@ -7,7 +7,6 @@ A spinodal is a fold, where ``F(x, lambda) = 0`` and the Jacobian has a null vec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +50,7 @@ def _with(p: Array, column: int, value: Array) -> Array:
     return out
 
 
-def _fold_system(
-    e: Extended, v: Array, scale: Array, column: int, weight: Array, pivot: Array
-) -> tuple[Array, Array]:
+def _fold_system(e: Extended, v: Array, scale: Array, column: int, weight: Array, pivot: Array) -> tuple[Array, Array]:
     """Scaled Moore-Spence residual (B, 2n+1) and Jacobian (B, 2n+1, 2n+1) in (x, v, lambda)."""
     size, n = e.residual.shape
     d, di = scale[:, None, :], 1.0 / scale[:, :, None]

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import continuation, phase
+from theory.crossings import FINDERS, Crossing, equal_free_energies, spinodals, zero_replicon
 from theory.errors import InvalidInput, NotConverged
 from theory.folds import Folds, fold_problem, solve_folds
 from theory.model import LINES, checked, normalise
+from theory.points import Point, anchor, at_point, reported, span_of
 from theory.problem import Status, scale_of
-from theory.states import Point, anchor, at_point, reported, span_of
 
 __all__ = ["Boundary", "StateBranch", "branch", "phase_line"]
 
@@ -123,7 +124,7 @@ def phase_line(
     if given.ndim != 1 or not given.size:
         raise InvalidInput(f"values of {along} have shape {given.shape}; give a non-empty list of numbers.")
     models = [replace(model, **{along: float(v)}) for v in given]
-    found: list[phase.Crossing | None] = [None] * len(models)
+    found: list[Crossing | None] = [None] * len(models)
     if line == "spinodal" and given.size > 3:
         found = _fold_line(models, state, L, vary, along)
     elif line != "spinodal":
@@ -133,7 +134,8 @@ def phase_line(
         if crossing is not None:
             results.append(phase.threshold_of(m, state, L, line, vary, [crossing], ""))
         else:
-            results.append(phase.threshold(m, state, line=line, vary=vary, L=L if state == "mixture" else None, throw=False))
+            size = L if state == "mixture" else None
+            results.append(phase.threshold(m, state, line=line, vary=vary, L=size, throw=False))
         if progress is not None:
             progress(i + 1, len(models))
     return _boundary(results, along, given)
@@ -170,16 +172,16 @@ def _boundary(results: list[phase.Threshold], along: str, given: Array) -> Bound
     )
 
 
-def _fold_line(models: list[Any], state: str, L: int, vary: str, along: str) -> list[phase.Crossing | None]:
+def _fold_line(models: list[Any], state: str, L: int, vary: str, along: str) -> list[Crossing | None]:
     """Follow the fold over the range of `along`, interpolate to the values, and polish all of them at once."""
     values = np.array([getattr(m, along) for m in models])
-    found: list[phase.Crossing | None] = [None] * len(models)
+    found: list[Crossing | None] = [None] * len(models)
     positive = np.flatnonzero(values > 0.0)  # T = 0 has equations of its own
     if positive.size < 2:
         return found
     order = positive[np.argsort(values[positive])]
     for seed in (order[len(order) // 2], order[-1], order[0]):
-        crossings, _ = phase.spinodals(models[seed], state, L, vary)
+        crossings, _ = spinodals(models[seed], state, L, vary)
         if crossings:
             break
     else:
@@ -198,11 +200,11 @@ def _fold_line(models: list[Any], state: str, L: int, vary: str, along: str) -> 
             if best is None or folds.parameter[k] > best.value:
                 point = at_point(replace(models[i], **{vary: float(folds.parameter[k])}), state, L)
                 side = "above" if folds.curvature[k] > 0 else "below"
-                found[i] = phase.Crossing(float(folds.parameter[k]), float(folds.error[k]), point, folds.x[k], side)
+                found[i] = Crossing(float(folds.parameter[k]), float(folds.error[k]), point, folds.x[k], side)
     return found
 
 
-def _follow(crossing: phase.Crossing, vary: str, along: str, values: Array) -> dict[int, Array]:
+def _follow(crossing: Crossing, vary: str, along: str, values: Array) -> dict[int, Array]:
     """Starting points (x, v, lambda) at each value, one for every passage of the curve of folds."""
     point, column = crossing.point, crossing.point.column(vary)
     assert crossing.null is not None
@@ -244,14 +246,14 @@ def _polish(point: Point, z: Array, values: Array, vary: str, along: str) -> Fol
 
 def _line_by_line(
     models: list[Any], state: str, L: int, line: str, vary: str, progress: Progress | None
-) -> list[phase.Crossing | None]:
+) -> list[Crossing | None]:
     """Each point from its neighbour; a point that fails restarts from scratch and becomes the next neighbour."""
-    found: list[phase.Crossing | None] = []
-    history: list[phase.Crossing] = []
+    found: list[Crossing | None] = []
+    history: list[Crossing] = []
     for i, m in enumerate(models):
         crossing = _from_neighbours(m, history, line, vary) if history else None
         if crossing is None:
-            fresh, _ = phase.FINDERS[line](m if vary != "temperature" else replace(m, temperature=1.0), state, L, vary)
+            fresh, _ = FINDERS[line](m if vary != "temperature" else replace(m, temperature=1.0), state, L, vary)
             crossing = max(fresh, key=lambda c: c.value) if fresh else None
         found.append(crossing)
         history = [*history[-1:], crossing] if crossing is not None else []
@@ -260,14 +262,14 @@ def _line_by_line(
     return found
 
 
-def _from_neighbours(m: Any, history: list[phase.Crossing], line: str, vary: str) -> phase.Crossing | None:
+def _from_neighbours(m: Any, history: list[Crossing], line: str, vary: str) -> Crossing | None:
     last = history[-1]
     cold = m.temperature == 0.0 and vary != "temperature"
     if cold != (last.point.model.temperature == 0.0):
         return None
     value, x = last.value, last.x
     point = at_point(replace(m, **{vary: value}), last.point.state, last.point.L)
-    polish = phase.equal_free_energies if line == "thermodynamic" else phase.zero_replicon
+    polish = equal_free_energies if line == "thermodynamic" else zero_replicon
     crossing = polish(point, vary, value, x)
     if crossing is None or not crossing.point.stable(crossing.x) or not 0.3 < crossing.value / value < 3.0:
         return None
@@ -359,13 +361,15 @@ def branch(
     there = [origin.at(vary, float(v)) for v in parameter]
     rows = [reported(p, y) for p, y in zip(there, points, strict=True)]
     names = [k for k, e in origin.equations.free_energy.reported.items() if e is not None]
-    has_replicon = origin.equations.free_energy.replicon is not None
+    replicon = None
+    if origin.equations.free_energy.replicon is not None:
+        replicon = np.array([p.scalar("replicon", y) for p, y in zip(there, points, strict=True)])
     return StateBranch(
         vary=vary,
         parameter=parameter,
         order_parameters={k: np.array([r[k] for r in rows], float) for k in names},
         stable=np.array([p.stable(y) for p, y in zip(there, points, strict=True)], bool),
-        replicon=np.array([p.scalar("replicon", y) for p, y in zip(there, points, strict=True)]) if has_replicon else None,
+        replicon=replicon,
         folds=[f.parameter for part in parts for f in part.folds if span[0] <= f.parameter <= span[1]],
         stopped=(parts[0].stopped, parts[1].stopped),
     )

@@ -29,8 +29,8 @@ __all__ = [
     "Parameter",
     "checked",
     "from_path",
-    "model_names",
     "model_named",
+    "model_names",
     "models",
     "normalise",
     "register",
@@ -138,11 +138,8 @@ def register(cls: M) -> M:
     InvalidInput
         If a required declaration is missing, or another class already has the name.
     """
-    missing = [
-        a
-        for a in ("name", "summary", "states", "parameters", "references", "free_energy", "ground_state_energy", "start")
-        if not hasattr(cls, a)
-    ]
+    needed = ("name", "summary", "states", "parameters", "references", "free_energy", "ground_state_energy", "start")
+    missing = [a for a in needed if not hasattr(cls, a)]
     if missing:
         raise InvalidInput(f"model class '{cls.__name__}' does not declare {', '.join(missing)}; add it to the class.")
     known = _REGISTRY.get(cls.name)
@@ -221,7 +218,8 @@ def from_path(spec: str) -> type[Any]:
     except InvalidInput:
         raise
     except Exception as problem:
-        raise InvalidInput(f"model file '{path_text}' fails to import: {type(problem).__name__}: {problem}.") from problem
+        reason = f"{type(problem).__name__}: {problem}"
+        raise InvalidInput(f"model file '{path_text}' fails to import: {reason}.") from problem
     cls = getattr(module, class_name, None)
     if not isinstance(cls, type):
         classes = [k for k, v in vars(module).items() if isinstance(v, type) and hasattr(v, "free_energy")]
@@ -281,6 +279,7 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
     for p in model.parameters:
         if p.name != vary and getattr(model, p.name) is None:
             raise InvalidInput(
-                f"{p.name} is missing; {model.name} needs it ({p.help}): give --{p.name.replace('_', '-')} or {p.name}=..."
+                f"{p.name} is missing; {model.name} needs it ({p.help}): give --{p.name.replace('_', '-')} "
+                f"or {p.name}=..."
             )
     return state, L

@@ -154,7 +154,7 @@ class Problem:
 
     def inside(self, x: Array, p: Array) -> NDArray[np.bool_]:
         """Whether every point is finite, within the bounds and in the interior; (B,) bools."""
-        ok: NDArray[np.bool_] = np.isfinite(x).all(axis=1)
+        ok: NDArray[np.bool_] = np.asarray(np.isfinite(x).all(axis=1))
         # A saturated state sits on its bound (m = 1, chi = 0 to rounding), so the bounds have a little slack.
         if self.lower is not None:
             ok &= (x >= self.lower - SLACK).all(axis=1)
@@ -181,7 +181,7 @@ def as_batch(x: Any, p: Any) -> tuple[Array, Array]:
     """
     x2, p2 = np.atleast_2d(np.asarray(x)), np.atleast_2d(np.asarray(p, float))
     x2 = x2.astype(complex if np.iscomplexobj(x2) else float)
-    if x2.ndim != 2 or p2.ndim != 2 or len(x2) not in (1, len(p2)) and len(p2) != 1:
+    if x2.ndim != 2 or p2.ndim != 2 or (len(x2) not in (1, len(p2)) and len(p2) != 1):
         raise InvalidInput(
             f"a start of shape {np.shape(x)} does not fit parameters of shape {np.shape(p)}; "
             "give (n,) and (k,), or one row per point."

@@ -138,7 +138,9 @@ def gaussian_average(
     """
     m, v = np.broadcast_arrays(np.atleast_1d(np.asarray(mean, float)), np.atleast_1d(np.asarray(variance, float)))
     if not (np.all(np.isfinite(v)) and np.all(v >= 0.0) and np.all(np.isfinite(m))):
-        raise InvalidInput(f"variance = {variance} with mean = {mean} is not allowed; both must be finite, variance >= 0.")
+        raise InvalidInput(
+            f"variance = {variance} with mean = {mean} is not allowed; both must be finite and variance >= 0."
+        )
     values = []
     for n in (nodes, 2 * nodes):
         rule = kink_rule(m, v, nodes=n)

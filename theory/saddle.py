@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -48,7 +49,10 @@ class Roots:
 class Solver(Protocol):
     """Anything that moves a batch towards a root and names the outcome."""
 
-    tolerance: float
+    @property
+    def tolerance(self) -> float:
+        """Largest residual accepted."""
+        ...
 
     def iterate(self, problem: Problem, x: Array, p: Array) -> tuple[Array, Statuses, NDArray[np.int64]]:
         """Return the last iterate, the outcome and the number of iterations of every point."""
@@ -101,7 +105,8 @@ class Newton:
             iterations[live[~done]] += 1
             status[live[done]] = Status.CONVERGED
             stuck = ~accepted & ~done & ~singular
-            status[live[stuck]] = np.where(blocked[stuck], Status.LEFT_DOMAIN, Status.DIVERGED)
+            status[live[stuck & blocked]] = Status.LEFT_DOMAIN
+            status[live[stuck & ~blocked]] = Status.DIVERGED
             live = live[accepted & ~done & ~singular]
             lin = problem.linearise(x[live], p[live]) if live.size else None
         return x, status, iterations
@@ -112,14 +117,14 @@ def newton_step(lin: Linearised, scale: Array) -> tuple[Array, NDArray[np.bool_]
     if lin.residual.shape[1] == 0:
         return np.zeros_like(lin.residual), np.zeros(len(lin.residual), bool)
     scaled = lin.jacobian * scale[:, None, :] / scale[:, :, None]
-    finite = np.isfinite(scaled).all(axis=(1, 2)) & np.isfinite(lin.residual).all(axis=1)
+    finite: Array = np.isfinite(scaled).all(axis=(1, 2)) & np.isfinite(lin.residual).all(axis=1)
     safe = np.where(finite[:, None, None], scaled, np.eye(scaled.shape[1]))
     right = np.where(finite[:, None], -lin.residual / scale, 0.0)
-    singular = np.zeros(len(safe), bool)
+    singular: NDArray[np.bool_] = np.zeros(len(safe), bool)
     try:
         step = np.linalg.solve(safe, right[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
-        singular = np.linalg.cond(safe) > 1e15
+        singular = np.asarray(np.linalg.cond(safe) > 1e15)
         safe[singular] = np.eye(scaled.shape[1])
         step = np.linalg.solve(safe, right[:, :, None])[:, :, 0]
     return step * scale, singular | ~finite
@@ -226,8 +231,8 @@ class Anderson:
         x, f = history[-1]
         if len(history) == 1:
             return x - self.damping * f
-        dx = np.stack([b[0] - a[0] for a, b in zip(history, history[1:], strict=False)], axis=2)
-        df = np.stack([b[1] - a[1] for a, b in zip(history, history[1:], strict=False)], axis=2)
+        dx = np.stack([b[0] - a[0] for a, b in itertools.pairwise(history)], axis=2)
+        df = np.stack([b[1] - a[1] for a, b in itertools.pairwise(history)], axis=2)
         scale = scale_of(x)[:, :, None]
         gamma = np.linalg.pinv(df / scale, rcond=1e-10) @ (f[:, :, None] / scale)
         return np.asarray(x - self.damping * f - ((dx - self.damping * df) @ gamma)[:, :, 0])
@@ -305,16 +310,16 @@ def solve(problem: Problem, start: Any, parameters: Any, *, solver: Solver | Non
     >>> solve(root2, [1.0], [2.0]).x
     array([[1.41421356]])
     """
-    solver = Newton() if solver is None else solver
+    method: Solver = Newton() if solver is None else solver
     x, p = as_batch(start, parameters)
-    x, status, iterations = solver.iterate(problem, x, p)
+    x, status, iterations = method.iterate(problem, x, p)
     fine = (problem.refined or problem).linearise(x, p)
     scale = scale_of(x)
     residual = _norm(fine.residual, scale)
     step, _ = newton_step(fine, scale)
     error = np.abs(step) + 4.0 * np.finfo(float).eps * scale
     for i in range(len(x)):
-        if status[i] is Status.CONVERGED and not residual[i] <= 10.0 * solver.tolerance:
+        if status[i] is Status.CONVERGED and not residual[i] <= 10.0 * method.tolerance:
             status[i] = Status.DIVERGED if np.isfinite(residual[i]) else Status.NONFINITE
     roots = Roots(x, status, residual, error, iterations)
     if throw and not roots.converged.all():

@@ -30,7 +30,7 @@ __all__ = [
     "Ising",
     "IsingZero",
     "SiteTerm",
-    "antisymmetric_weight",
+    "antisymmetric",
     "example_site",
     "feature_sum",
     "sech2_polynomials",
@@ -41,7 +41,7 @@ Array = NDArray[np.float64]
 Index = tuple[int, ...]
 
 
-class SiteTerm(sympy.Function):  # type: ignore[misc]
+class SiteTerm(sympy.Function):
     """A site average: integer indices first, then its continuous arguments."""
 
     indices: ClassVar[int] = 1
@@ -127,8 +127,9 @@ class IsingZero(_Smoothed):
 
 
 class ExampleSite(SiteTerm):
-    r"""``E_{x,z} sigma(x)^a x^b g^{(n)}(m sigma(x) + t_hat x + sqrt(R) z)``, ``g = ln 2 cosh``; args (a, b, n, m, t_hat, R).
+    r"""``E_{x,z} sigma(x)^a x^b g^{(n)}(m sigma(x) + t_hat x + sqrt(R) z)`` with ``g = ln 2 cosh``.
 
+    Arguments in the order (a, b, n, m, t_hat, R).
     The sum of the indices a, b, n is even for every member reached from (0, 0, 0), so the average over x is
     taken on the half line.
     """
@@ -211,7 +212,7 @@ def sech2_polynomials(n: int) -> tuple[int, ...]:
 
 def hermite(n: int, z: Array) -> Array:
     """Probabilists' Hermite polynomial He_n."""
-    return np.polynomial.hermite_e.hermeval(z, [0.0] * n + [1.0])
+    return np.asarray(np.polynomial.hermite_e.hermeval(z, [0.0] * n + [1.0]), dtype=np.float64)
 
 
 def log_cosh_orders(orders: Sequence[int], h: Array) -> list[Array]:
@@ -271,9 +272,12 @@ def feature_sum(term: Callable[[sympy.Integer], sympy.Expr], L: int) -> sympy.Ex
     return out
 
 
-def antisymmetric_weight(zeta: sympy.Integer, L: int) -> sympy.Expr:
-    """``E[f_1^2 - f_1 f_2 | zeta]`` for L signs that sum to zeta: weight of a site in the stiffness of a mixture."""
-    return 1 - sympy.Rational(int(zeta) ** 2 - L, L * (L - 1))
+def antisymmetric(term: Callable[[sympy.Integer], sympy.Expr], L: int) -> sympy.Expr:
+    """``E (f_1^2 - f_1 f_2) term(zeta)``: response of L overlaps that move against each other.
+
+    Given their sum zeta, the product of two of L signs has the mean ``(zeta^2 - L) / (L (L - 1))``.
+    """
+    return feature_sum(lambda zeta: term(zeta) * (1 - sympy.Rational(int(zeta) ** 2 - L, L * (L - 1))), L)
 
 
 def sech4(site: Callable[[int], sympy.Expr]) -> sympy.Expr:

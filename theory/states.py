@@ -1,40 +1,28 @@
-"""The states of a model: their compiled equations, their solution at a point, and whether it is the state asked for.
+"""The states of a model: their solution at a point, and whether it is the state asked for.
 
-A saddle point is not yet a phase.  A state is reported only if it is connected to its undisturbed form (stored
-pattern, learnt feature) without passing a spinodal; a root on another sheet is WRONG_BRANCH, and a point beyond
-the spinodal is NO_SOLUTION with the spinodal in the message.
+A state is reported only if it is connected to its undisturbed form (stored pattern, learnt feature) without passing
+a spinodal; a root on another sheet is WRONG_BRANCH, and a point beyond the spinodal is NO_SOLUTION with the spinodal
+in the message.
 """
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from theory import continuation, saddle
-from theory.equations import Equations
 from theory.errors import InvalidInput, NotConverged, nearest
 from theory.model import checked
+from theory.points import Point, anchor, at_point, converge, entropy_of, reported
 from theory.problem import Status
 
-__all__ = ["Point", "Solution", "at_point", "equations_of", "solve"]
+__all__ = ["Solution", "solve"]
 
 Array = NDArray[np.float64]
-
-_LOADS = (1e-9, 1e9)
-_TEMPERATURES = (1e-4, 1e4)  # in the model's unit
-_CANDIDATES = {
-    "low": (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8),
-    "high": (1e1, 1e2, 1e3, 1e4, 1e6, 1e8),
-    "cold": (3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
-    "hot": (3.0, 10.0, 30.0, 100.0, 1e3),
-}
 
 
 @dataclass(frozen=True)
@@ -84,154 +72,6 @@ class Solution:
     def to_json(self) -> dict[str, Any]:
         """The solution as plain types; unknown numbers are None."""
         return {**self.__dict__, "status": self.status.value}
-
-
-@dataclass(frozen=True)
-class Point:
-    """A state of a model at a parameter point, compiled: what the solvers need, without the model."""
-
-    model: Any
-    state: str
-    L: int
-    equations: Equations
-
-    @functools.cached_property
-    def parameters(self) -> Array:
-        """(k,) vector: model parameters, then constants."""
-        values = [getattr(self.model, n) for n in self.equations.parameter_names]
-        constants = [float(sympy.N(v)) for v in self.model.constants().values()]
-        return np.array([np.nan if v is None else v for v in (*values, *constants)], float)
-
-    def column(self, vary: str) -> int:
-        """Position of a parameter in the vector."""
-        return self.equations.parameter_names.index(vary)
-
-    def at(self, vary: str, value: float) -> Point:
-        """The same state with one parameter changed (between T > 0 points, or at T = 0)."""
-        return at_point(replace(self.model, **{vary: value}), self.state, self.L)
-
-    def start(self) -> Array:
-        """The model's starting point as (n,) vector."""
-        values = self.model.start(self.state, self.L)
-        return np.array([values[n] for n in self.equations.names], float)
-
-    def condensed(self, x: Array) -> float:
-        """Size of the first condensed overlap; 1 for a state without one."""
-        overlaps = self.equations.free_energy.condensed
-        return abs(float(x[self.equations.variables.index(overlaps[0])])) if overlaps else 1.0
-
-    def scalar(self, name: str, x: Array, p: Array | None = None) -> float:
-        """A scalar of the state at x: 'free_energy', 'entropy', 'replicon' or 'transverse'."""
-        p = self.parameters if p is None else p
-        return float(self.equations.values(name, x[None], p[None])[0, 0])
-
-    def undisturbed(self, x: Array) -> bool:
-        """Whether noise has hardly touched the state; its Hessian then vanishes to rounding in some directions."""
-        return self.condensed(x) >= 0.985 * self.condensed(self.start())
-
-    def slope(self, x: Array, vary: str) -> float:
-        """Derivative of the free energy in a parameter along the branch (explicit, by stationarity)."""
-        return float(self.equations.values("slopes", x[None], self.parameters[None])[0, self.column(vary)])
-
-    def stable(self, x: Array) -> bool:
-        """Whether x is on the branch that is a minimum in the condensed overlaps.
-
-        After n -> 0 the plain Hessian has no definite sign.  With the other variables eliminated, its Schur
-        complement on the overlaps is positive on the stable branch and changes sign at the fold; it also jumps
-        where the eliminated block is singular, so the sign of that block (one negative direction per conjugate
-        pair) is checked as well.
-        """
-        declared = self.equations.free_energy
-        n = len(self.equations.variables)
-        overlaps = [self.equations.variables.index(s) for s in declared.condensed]
-        if not overlaps or self.undisturbed(x):
-            return True
-        h = self.equations.values("hessian", x[None], self.parameters[None]).reshape(n, n)
-        if not np.isfinite(h).all():
-            return False
-        rest = [i for i in range(n) if i not in overlaps]
-        a, b, c = h[np.ix_(overlaps, overlaps)], h[np.ix_(overlaps, rest)], h[np.ix_(rest, rest)]
-        negative = sum(x is not y for x, y in declared.pairs)
-        schur = a - b @ np.linalg.solve(c, b.T)
-        return bool(np.linalg.eigvalsh(0.5 * (schur + schur.T))[0] > 0.0) and bool(
-            np.linalg.slogdet(c)[0] == (-1) ** negative
-        )
-
-
-@functools.lru_cache(maxsize=128)
-def _compiled(structure: Any, cls: type[Any], state: str, L: int, cold: bool, model: _Ref) -> Equations:
-    names = [p.name for p in cls.parameters]
-    declared = model.value.ground_state_energy(state, L) if cold else model.value.free_energy(state, L)
-    return Equations(declared, names, list(model.value.constants()))
-
-
-class _Ref:
-    """Carries a model into the cache without being part of the key."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Ref)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-def equations_of(model: Any, state: str, L: int) -> Equations:
-    """Compiled equations of a state, shared by all models of the same structure."""
-    if model.temperature == 0.0 and state == "paramagnet":
-        raise InvalidInput("temperature = 0 has no paramagnet (every spin follows its field); give temperature > 0.")
-    return _compiled(model.structure(), type(model), state, L, model.temperature == 0.0, _Ref(model))
-
-
-def at_point(model: Any, state: str, L: int) -> Point:
-    """Compile a state of a model at a point."""
-    return Point(model, state, L, equations_of(model, state, L))
-
-
-def _converge(point: Point, start: Array) -> Array | None:
-    """A damped iteration to get near, then Newton; None unless the state asked for comes out."""
-    problem = point.equations.problem()
-    if not len(start):
-        return start
-    near = saddle.FixedPoint(tolerance=1e-3, max_iterations=400).iterate(problem, start[None], point.parameters[None])
-    for first in (near[0][0], start):
-        x, status, _ = saddle.Newton().iterate(problem, first[None], point.parameters[None])
-        if status[0] is Status.CONVERGED and point.condensed(x[0]) > 1e-4 and point.stable(x[0]):
-            return np.asarray(x[0])
-    return None
-
-
-def span_of(model: Any, vary: str) -> tuple[float, float]:
-    """The range over which a parameter is followed."""
-    if vary != "temperature":
-        return _LOADS
-    unit = model.temperature_unit()
-    return _TEMPERATURES[0] * unit, _TEMPERATURES[1] * unit
-
-
-def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | None:
-    """Find a point, by moving one parameter towards the end where the state survives, at which it is undisturbed.
-
-    Returns
-    -------
-    (Point, (n,) array) or None
-        The compiled point and its solution; None if the state is nowhere to be found along this parameter.
-    """
-    end = model.exists_towards(state).get(vary, "low")
-    kind = {"low": "cold", "high": "hot"}[end] if vary == "temperature" else end
-    unit = model.temperature_unit() if vary == "temperature" else 1.0
-    spare: tuple[Point, Array] | None = None
-    for value in _CANDIDATES[kind]:
-        point = at_point(replace(model, **{vary: value * unit}), state, L)
-        x = _converge(point, point.start())
-        if x is None:
-            continue
-        spare = (point, x)
-        if point.undisturbed(x):
-            break
-    return spare
 
 
 def solve(
@@ -313,9 +153,7 @@ def _from_start(point: Point, start: Mapping[str, float], solver: saddle.Solver 
                 x[i] -= 0.5 * r[i]
     roots = saddle.solve(problem, x, point.parameters, solver=solver, throw=False)
     status: Status = roots.status[0]
-    if status is Status.CONVERGED and not (
-        point.condensed(roots.x[0]) > 1e-6 and point.stable(roots.x[0])
-    ):
+    if status is Status.CONVERGED and not (point.condensed(roots.x[0]) > 1e-6 and point.stable(roots.x[0])):
         status = Status.WRONG_BRANCH
     return _solution(point, roots.x[0], status, float(roots.residual[0]), roots.error[0], "")
 
@@ -335,11 +173,12 @@ def _followed(point: Point) -> Solution:
             return _polished(point, x)
         break
     # The state may live in a window that the anchors do not reach; its own start decides.
-    x = _converge(point, point.start())
+    x = converge(point, point.start())
     if x is not None and point.condensed(x) > 0.5 * point.condensed(point.start()):
         return _polished(point, x)
     where = _where(point)
-    message = f"NO_SOLUTION: the state '{point.state.replace('_', '-')}' of {point.model.name} does not exist at {where}"
+    name = point.state.replace("_", "-")
+    message = f"NO_SOLUTION: the state '{name}' of {point.model.name} does not exist at {where}"
     if fold is not None:
         side = "below" if getattr(point.model, fold[0]) > fold[1] else "above"
         message += f"; its nearest spinodal is {fold[0]} = {fold[1]:.12g} (it exists {side})."
@@ -376,13 +215,12 @@ def _uncondensed(point: Point) -> Solution:
     roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
     status: Status = roots.status[0]
     message = ""
-    if point.state == "spin_glass" and "q_hat" in point.equations.names:
-        if not roots.x[0][point.equations.names.index("q_hat")] > 1e-9:
-            status = Status.NO_SOLUTION
-            message = (
-                f"NO_SOLUTION: there is no spin glass at {_where(point)}: the temperature is above T_g, where the "
-                "paramagnet takes over (ask for its value with the line 'continuous')."
-            )
+    if point.state == "spin_glass" and not roots.x[0][point.equations.names.index("q_hat")] > 1e-9:
+        status = Status.NO_SOLUTION
+        message = (
+            f"NO_SOLUTION: there is no spin glass at {_where(point)}: the temperature is above T_g, where the "
+            "paramagnet takes over (ask for its value with the line 'continuous')."
+        )
     return _solution(point, roots.x[0], status, float(roots.residual[0]), roots.error[0], message)
 
 
@@ -429,18 +267,3 @@ def _solution(
         transverse=None if point.equations.free_energy.transverse is None else point.scalar("transverse", x),
         error=None if error is None else dict(zip(names, map(float, error), strict=True)),
     )
-
-
-def reported(point: Point, x: Array) -> dict[str, float | None]:
-    """Order parameters in the field's notation."""
-    declared = point.equations.free_energy.reported
-    values = iter(point.equations.values("reported", x[None], point.parameters[None])[0])
-    return {k: None if e is None else float(next(values)) for k, e in declared.items()}
-
-
-def entropy_of(point: Point, x: Array) -> float:
-    """``-df/dT`` at fixed order parameters; at T = 0 the limit, in which a single site contributes nothing."""
-    if point.model.temperature > 0.0:
-        return point.scalar("entropy", x)
-    warm = equations_of(replace(point.model, temperature=1.0), point.state, point.L)
-    return float(warm.cold_entropy(x[None], point.parameters[None])[0])

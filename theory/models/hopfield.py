@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from theory.ensembles import IidPatterns
 from theory.equations import FreeEnergy
 from theory.model import Parameter, register
-from theory.sites import Ising, IsingZero, antisymmetric_weight, feature_sum, sech4
+from theory.sites import Ising, IsingZero, antisymmetric, feature_sum, sech4
 
 __all__ = ["Hopfield"]
 
@@ -108,9 +108,8 @@ class Hopfield:
             bounds=_BOUNDS,
             interior=(Delta,),
             reported={"m": M, "q": q, "m_hat": M, "q_hat": q_hat} if M != 0 else {"q": q, "q_hat": q_hat},
-            replicon=1
-            - (alpha / (T * Delta) ** 2) * feature_sum(lambda zeta: sech4(lambda n: site(n, zeta)), L),
-            transverse=1 - feature_sum(lambda zeta: site(2, zeta) * antisymmetric_weight(zeta, L), L) / T if L > 1 else None,
+            replicon=1 - (alpha / (T * Delta) ** 2) * feature_sum(lambda zeta: sech4(lambda n: site(n, zeta)), L),
+            transverse=1 - antisymmetric(lambda zeta: site(2, zeta), L) / T if L > 1 else None,
         )
         return declared.restricted({chi: 1 / T, q_hat: sympy.S.Zero}) if state == "paramagnet" else declared
 
@@ -136,7 +135,7 @@ class Hopfield:
             bounds=_BOUNDS,
             interior=(1 - chi,),
             reported={**overlaps, "q": sympy.S.One, "q_hat": q_hat, "chi": chi},
-            transverse=1 - feature_sum(lambda zeta: site(2, zeta) * antisymmetric_weight(zeta, L), L) if L > 1 else None,
+            transverse=1 - antisymmetric(lambda zeta: site(2, zeta), L) if L > 1 else None,
         )
 
     def start(self, state: str, L: int) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from theory.ensembles import SIGN, Coefficients, Nonlinearity, RandomFeaturePatterns, nonlinearity
 from theory.equations import FreeEnergy
 from theory.model import Parameter, register
-from theory.sites import Ising, IsingZero, SiteTerm, antisymmetric_weight, example_site, feature_sum, sech4
+from theory.sites import Ising, IsingZero, SiteTerm, antisymmetric, example_site, feature_sum, sech4
 
 __all__ = ["RandomFeatures"]
 
@@ -82,12 +82,12 @@ class RandomFeatures:
         Parameter("temperature", "temperature in units of the coupling", low_open=False, default=0.0),
     )
     references: ClassVar[tuple[str, ...]] = (
-        "@article{negri2023,\n  author = {Negri, Matteo and Lauditi, Clarissa and Perugini, Gabriele and Lucibello, Carlo "
-        "and Malatesta, Enrico},\n  title = {Storage and learning phase transitions in the random-features "
+        "@article{negri2023,\n  author = {Negri, Matteo and Lauditi, Clarissa and Perugini, Gabriele and Lucibello, "
+        "Carlo and Malatesta, Enrico},\n  title = {Storage and learning phase transitions in the random-features "
         "{Hopfield} model},\n  journal = {Physical Review Letters},\n  volume = {131},\n  pages = {257301},\n"
         "  year = {2023},\n  eprint = {2303.16880}\n}",
-        "@article{kalaj2024,\n  author = {Kalaj, Silvio and Lauditi, Clarissa and Perugini, Gabriele and Lucibello, Carlo "
-        "and Malatesta, Enrico M. and Negri, Matteo},\n  title = {Random features {Hopfield} networks generalize "
+        "@article{kalaj2024,\n  author = {Kalaj, Silvio and Lauditi, Clarissa and Perugini, Gabriele and Lucibello, "
+        "Carlo and Malatesta, Enrico M. and Negri, Matteo},\n  title = {Random features {Hopfield} networks generalize "
         "retrieval to previously unseen examples},\n  year = {2024},\n  eprint = {2407.05658}\n}",
     )
 
@@ -252,7 +252,7 @@ class RandomFeatures:
         }
 
     def _response(self, C: float) -> float:
-        """``chi`` as a function of C: increasing up to ``C = sqrt(alpha_T) / (1 + sqrt(alpha_T))``, the physical range."""
+        """``chi`` as a function of C, increasing over the physical range ``C <= sqrt(alpha_T)/(1 + sqrt(alpha_T))``."""
         w1, ws = self.sigma.kappa_1_squared, self.sigma.kappa_star_squared
         return C / (float(self.alpha or 0.0) / float(self.alpha_d or 1.0) * w1 + C * (w1 / (1.0 - C) + ws))
 
@@ -314,7 +314,5 @@ def _condensed_terms(state: str, L: int) -> sympy.Expr:
 
 
 def _antisymmetric(L: int, site: type[SiteTerm], unit: sympy.Expr) -> sympy.Expr:
-    """``E g'' (f_1^2 - f_1 f_2)``: response of the overlaps when they move against each other."""
-    return feature_sum(
-        lambda zeta: site(2, m_hat * zeta / unit, alpha * q_hat / unit**2) * antisymmetric_weight(zeta, L), L
-    )
+    """Response of the overlaps when they move against each other."""
+    return antisymmetric(lambda zeta: site(2, m_hat * zeta / unit, alpha * q_hat / unit**2), L)

@@ -1,0 +1,250 @@
+"""Where the lines are: every boundary found along a branch that starts from the undisturbed state, and polished.
+
+The routines return `Crossing`s of one line at fixed other parameters; `theory.phase` turns them into results.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory import continuation, saddle
+from theory.folds import fold_problem, solve_folds
+from theory.points import Point, anchor, at_point, span_of
+from theory.problem import Status, scale_of
+
+__all__ = ["FINDERS", "Crossing", "equal_free_energies", "spinodals", "uncondensed_at", "zero_replicon"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One root found by a line: value, error, the state there and the side on which the state exists."""
+
+    value: float
+    error: float
+    point: Point
+    x: Array
+    side: str
+    null: Array | None = None
+    uncondensed: str | None = None
+
+
+def _branches(point: Point, x: Array, vary: str, **options: Any) -> list[continuation.Branch]:
+    """The branch through x up to its first fold, both ways."""
+    return [
+        continuation.trace(
+            point.equations.problem(),
+            x,
+            point.parameters,
+            point.column(vary),
+            towards=towards,
+            span=span_of(point.model, vary),
+            stop_at_fold=True,
+            stop=lambda y, _: point.condensed(y) < 1e-7,
+            largest_step=1.0,
+            **options,
+        )
+        for towards in (1, -1)
+    ]
+
+
+def _fold_crossing(point: Point, x: Array, vary: str, value: float, null: Array | None) -> Crossing | None:
+    """Polish a fold at fixed other parameters."""
+    p = point.parameters.copy()
+    p[point.column(vary)] = value
+    start_null = None if null is None else (null / scale_of(x))[None]
+    f = solve_folds(point.equations.problem(), x[None], p[None], point.column(vary), null=start_null)
+    if f.status[0] is not Status.CONVERGED or point.condensed(f.x[0]) < 1e-6:
+        return None
+    there = point.at(vary, float(f.parameter[0]))
+    side = "above" if f.curvature[0] > 0 else "below"
+    return Crossing(float(f.parameter[0]), float(f.error[0]), there, f.x[0], side, null=f.null_vector[0] * scale_of(x))
+
+
+def spinodals(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
+    found = anchor(model, state, L, vary)
+    if found is not None:
+        point, x = found
+        folds = [f for b in _branches(point, x, vary) for f in b.folds[:1]]
+        crossings = [_fold_crossing(point, f.x, vary, f.parameter, f.null_vector) for f in folds]
+        good = [c for c in crossings if c is not None]
+        if good:
+            return good, ""
+    detour = _detour(model, state, L, vary)
+    if detour:
+        return detour, ""
+    if found is not None:
+        return [], f"the state exists over the whole range of {vary} that was followed, without a spinodal"
+    return [], f"the state was not found at any {vary}"
+
+
+def _detour(model: Any, state: str, L: int, vary: str) -> list[Crossing]:
+    """Find a fold at more favourable values of another parameter and follow it back: reaches isolated windows."""
+    for other, end in model.exists_towards(state).items():
+        target = getattr(model, other)
+        if other == vary or target in (None, 0.0):
+            continue
+        for factor in (0.97, 0.8, 0.5, 0.1):
+            there = target * (factor if end == "low" else 1.0 / factor)
+            moved = replace(model, **{other: there})
+            found = anchor(moved, state, L, vary)
+            if found is None:
+                continue
+            folds = [f for b in _branches(*found, vary) for f in b.folds[:1]]
+            for f in folds:
+                crossings = _follow_fold(found[0], f, vary, other, target)
+                if crossings:
+                    return crossings
+            if folds:
+                break
+    return []
+
+
+def _follow_fold(point: Point, f: continuation.SpecialPoint, vary: str, other: str, target: float) -> list[Crossing]:
+    """Follow a fold in `other` until it has crossed `target`, and on until it comes back or leaves."""
+    assert f.null_vector is not None
+    scale = scale_of(f.x)
+    problem = fold_problem(point.equations.problem(), point.column(vary), scale)
+    null = f.null_vector / scale
+    z = np.concatenate([f.x, null / np.linalg.norm(null), [f.parameter]])
+    p, column, n = point.parameters.copy(), point.column(other), len(f.x)
+    branch = continuation.trace(
+        problem,
+        z,
+        p,
+        column,
+        towards=1 if target > p[column] else -1,
+        span=(min(p[column], target) / 3.0, max(p[column], target) * 3.0),
+        events={"target": lambda _, q: math.log(q[column] / target)},
+        max_steps=150,
+        largest_step=0.3,
+    )
+    at_target = at_point(replace(point.model, **{other: target}), point.state, point.L)
+    crossings = [
+        _fold_crossing(at_target, s.x[:n], vary, float(s.x[2 * n]), s.x[n : 2 * n] * scale)
+        for s in branch.special
+        if s.kind == "target"
+    ]
+    return [c for c in crossings if c is not None]
+
+
+def uncondensed_at(point: Point, guess: tuple[Point, Array] | None = None) -> tuple[Point, Array] | None:
+    """The spin glass where it exists, else the paramagnet, at the parameters of `point`."""
+    model = point.model
+    glass = at_point(model, "spin_glass", 1)
+    start = glass.start()
+    if guess is not None and guess[0].state == "spin_glass":
+        start = guess[1]
+    for first in (start, glass.start()):
+        x, status, _ = saddle.Newton().iterate(glass.equations.problem(), first[None], glass.parameters[None])
+        if status[0] is Status.CONVERGED and x[0][glass.equations.names.index("q_hat")] > 1e-10:
+            return glass, x[0]
+    if model.temperature == 0.0:
+        return None
+    flat = at_point(model, "paramagnet", 1)
+    x, status, _ = saddle.Newton().iterate(flat.equations.problem(), flat.start()[None], flat.parameters[None])
+    return (flat, x[0]) if status[0] is Status.CONVERGED else None
+
+
+def _excess(point: Point, x: Array) -> tuple[float, tuple[Point, Array]] | None:
+    """Free energy of the state minus that of the uncondensed one."""
+    other = uncondensed_at(point)
+    if other is None:
+        return None
+    return point.scalar("free_energy", x) - other[0].scalar("free_energy", other[1]), other
+
+
+def _thermodynamic(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
+    found = anchor(model, state, L, vary)
+    if found is None:
+        return [], f"the state was not found at any {vary}"
+    point, x = found
+
+    def excess(y: Array, p: Array) -> float:
+        value = _excess(point.at(vary, float(p[point.column(vary)])), y)
+        return math.nan if value is None else value[0]
+
+    branches = _branches(point, x, vary, events={"excess": excess})
+    crossings = []
+    for s in (s for b in branches for s in b.special if s.kind == "excess"):
+        crossing = equal_free_energies(point, vary, s.parameter, s.x)
+        if crossing is not None:
+            crossings.append(crossing)
+    return crossings, "the state is nowhere degenerate in free energy with the uncondensed state along its branch"
+
+
+def equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
+    """Newton in the parameter; by stationarity the slope is the explicit derivative of the two free energies."""
+    for _ in range(20):
+        point = point.at(vary, value)
+        roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
+        other = uncondensed_at(point)
+        if other is None or not roots.converged[0]:
+            return None
+        x = roots.x[0]
+        own = [point.scalar("free_energy", x), other[0].scalar("free_energy", other[1])]
+        slopes = [point.slope(x, vary), other[0].slope(other[1], vary)]
+        slope = slopes[0] - slopes[1]
+        step = -(own[0] - own[1]) / slope
+        rounding = 8.0 * np.finfo(float).eps * (abs(own[0]) + abs(own[1])) / abs(slope)
+        if abs(step) <= max(rounding, 1e-15 * value):
+            return Crossing(
+                value, abs(step) + rounding, point, x, "above" if slope < 0 else "below", uncondensed=other[0].state
+            )
+        value = min(max(value + step, 0.5 * value), 2.0 * value)
+    return None
+
+
+def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
+    # Paramagnet and spin glass meet at T_g, where the replicon of both is zero.
+    wanted, state = state, "paramagnet" if state == "spin_glass" else state
+    found = anchor(model, state, L, vary)
+    if found is None:
+        return [], f"the state was not found at any {vary}"
+    point, x = found
+    replicon = lambda y, p: point.scalar("replicon", y, p)
+    branches = _branches(point, x, vary, events={"replicon": replicon})
+    crossings = [
+        zero_replicon(point, vary, s.parameter, s.x) for b in branches for s in b.special if s.kind == "replicon"
+    ]
+    side = "stable" if point.scalar("replicon", x) > 0 else "unstable"
+    found_all = [c for c in crossings if c is not None]
+    if wanted != state:
+        flipped = {"above": "below", "below": "above"}
+        found_all = [replace(c, side=flipped[c.side]) for c in found_all]
+    return found_all, f"replica symmetry is {side} along the whole branch"
+
+
+def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
+    """Secant iteration in the parameter, the saddle point solved at every step."""
+    previous: tuple[float, float] | None = None
+    for _ in range(30):
+        point = point.at(vary, value)
+        roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
+        if not roots.converged[0]:
+            return None
+        x = roots.x[0]
+        r = point.scalar("replicon", x)
+        if previous is None:
+            previous, value = (value, r), value * (1.0 + 1e-6)
+            continue
+        slope = (r - previous[1]) / (value - previous[0]) if value != previous[0] else math.inf
+        step = -r / slope
+        if abs(step) <= 1e-13 * value:
+            return Crossing(value, abs(step) + 1e-14 * value, point, x, "above" if slope > 0 else "below")
+        previous, value = (value, r), value + step
+    return None
+
+
+FINDERS = {
+    "spinodal": spinodals,
+    "thermodynamic": _thermodynamic,
+    "at": _replicon_zero,
+    "continuous": _replicon_zero,
+}
