@@ -46,9 +46,12 @@ def field_dtype(couplings: Couplings) -> np.dtype[Any]:
     """Return the dtype of local fields: the narrowest that holds every partial sum of a row exactly."""
     if couplings.dtype == np.float64:
         return np.dtype(np.float64)
-    largest = max(abs(int(couplings.min())), int(couplings.max()))
     # Flipping one spin moves a field by twice a coupling, hence one more site in the bound.
-    return np.dtype(np.int32 if (couplings.shape[0] + 1) * largest < 2**31 else np.int64)
+    sites = couplings.shape[0] + 1
+    if sites * int(np.iinfo(couplings.dtype).max) < 2**31:
+        return np.dtype(np.int32)
+    largest = max(abs(int(couplings.min())), int(couplings.max()))
+    return np.dtype(np.int32 if sites * largest < 2**31 else np.int64)
 
 
 def local_fields(couplings: Couplings, spins: NDArray[np.int8]) -> NDArray[Any]:
@@ -57,7 +60,7 @@ def local_fields(couplings: Couplings, spins: NDArray[np.int8]) -> NDArray[Any]:
     if couplings.dtype == np.float64:
         return np.asarray(couplings @ spins.astype(np.float64))
     out: NDArray[Any] = np.empty(spins.size, dtype=kind)
-    kernels.fields(couplings, spins.astype(kind), out)
+    kernels.fields(couplings, spins.astype(couplings.dtype), out)
     return out
 
 

@@ -62,11 +62,14 @@ def hebb(words: Any, P: Any, out: Any) -> None:
 
 @kernel
 def fields(couplings: Any, spins: Any, out: Any) -> None:
-    """Write sum_j NJ_ij s_j into `out` (N,); `spins` and `out` share a dtype that holds partial sums."""
-    N = spins.size
-    for i in range(N):
+    """Write sum_j NJ_ij s_j into `out` (N,), of a dtype that holds every partial sum.
+
+    `spins` (N,) has the dtype of `couplings`: products of two 16-bit numbers then become one vector instruction.
+    """
+    kind = out.dtype.type
+    for i in range(out.size):
         row = couplings[i]
-        total = row[0] * spins[0]
-        for j in range(1, N):
-            total += row[j] * spins[j]
+        total = kind(0)
+        for j in range(out.size):
+            total = kind(total + kind(row[j] * spins[j]))
         out[i] = total
