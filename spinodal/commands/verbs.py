@@ -33,20 +33,17 @@ class Point:
     ----------
     declared : Declaration
         What the model declares.
-    spec : str
-        Its name, or ``path/to/file.py:Class``.
     given : dict
         Values by field name; what was not given is absent.
     """
 
     declared: Declaration
-    spec: str
     given: dict[str, Any] = field(default_factory=dict)
 
     @property
     def cls(self) -> type[Any]:
-        """The model class; imports it."""
-        return theory.model.model_named(self.spec)
+        """The model class; imports it, unless reading its declaration has done so."""
+        return theory.model.model_named(self.declared.name)
 
     def model(self, *, vary: str | None = None) -> Any:
         """Return the model at this point.
@@ -150,7 +147,7 @@ def _command(verb: Verb, spec: str) -> Any:
     def run(**values: Any) -> None:
         given = {p.name: value for p in own if (value := values.pop(p.name)) is not None}
         as_json = values.pop("json")
-        point = Point(declared, spec, given)
+        point = Point(declared, given)
         _finish(lambda: verb.run(point, **values), as_json=as_json, described=point.described)
 
     options = [p for p in rest if p.name not in omitted]
