@@ -1,6 +1,6 @@
 """Zero-temperature kernel against a numba port of the per-spin dot product, in one run.
 
-    python benchmarks/zero_temperature.py [--write]
+    OPENBLAS_NUM_THREADS=1 python benchmarks/zero_temperature.py [--write]
 
 Both start from the same random configuration, visit spins in the same order and must end in the same state; only
 the way of knowing a local field differs: `h = J[i] @ s` at every proposal (double precision, as in the usual
@@ -12,15 +12,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
 
 import numba
 import numpy as np

@@ -48,7 +48,7 @@ def field_dtype(couplings: Couplings) -> np.dtype[Any]:
         return np.dtype(np.float64)
     # Flipping one spin moves a field by twice a coupling, hence one more site in the bound.
     sites = couplings.shape[0] + 1
-    if sites * int(np.iinfo(couplings.dtype).max) < 2**31:
+    if couplings.dtype == np.int16 and sites < 2**16:
         return np.dtype(np.int32)
     largest = max(abs(int(couplings.min())), int(couplings.max()))
     return np.dtype(np.int32 if sites * largest < 2**31 else np.int64)
