@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,8 @@ def simulate(
     overlap : float
         Overlap of the initial state with the start configuration: that many random spins are flipped.
     samples, seed : int
-        Sample i is a function of (seed, law, N, P, D, i) only.
+        The disorder of sample i is a function of (seed, law, N, P, D, i) only: different starts share it,
+        different loads and sizes are independent.
     retrieved_above : float
         A sample is retrieved when its final overlap exceeds this fraction of `overlap`.
     backend, tie, order : str
@@ -276,8 +278,11 @@ def _rows(plan: Task, samples: int, workers: int) -> Iterator[dict[str, float]]:
             yield run_sample(plan, index)
         return
     # Kernels and matrix products run without the interpreter lock, so threads suffice and share the code.
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    pool = ThreadPoolExecutor(max_workers=workers)
+    try:
         yield from pool.map(lambda index: run_sample(plan, index), range(samples))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C only the running samples are awaited
 
 
 def _measurements(values: dict[str, list[float]]) -> dict[str, Measurement]:
@@ -370,7 +375,12 @@ def _parameters(model: Any) -> dict[str, Any]:
 def _provenance(seconds: float) -> dict[str, Any]:
     import numba
 
+    try:
+        version = metadata.version("spinodal")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        version = "unknown"
     return {
+        "spinodal": version,
         "wall_seconds": round(seconds, 3),
         "sign_of_zero": disorder.TIES,
         "python": platform.python_version(),

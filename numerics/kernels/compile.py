@@ -16,7 +16,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def kernel(function: F) -> F:
-    """Compile `function` on first use for the argument types it meets."""
+    """Compile `function` on first use for the argument types it meets.
+
+    The cache notices changes of the file that defines `function`, not of files that it calls into: after
+    editing philox.py remove the `__pycache__` folder beside it.
+    """
     return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 

@@ -64,7 +64,8 @@ def hebb(words: Any, P: Any, out: Any) -> None:
 def fields(couplings: Any, spins: Any, out: Any) -> None:
     """Write sum_j NJ_ij s_j into `out` (N,), of a dtype that holds every partial sum.
 
-    `spins` (N,) has the dtype of `couplings`: products of two 16-bit numbers then become one vector instruction.
+    `spins` (N,) has the dtype of `couplings`: products of two 16-bit numbers then become one vector
+    instruction.
     """
     kind = out.dtype.type
     for i in range(out.size):
