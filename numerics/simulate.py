@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -162,7 +162,7 @@ def simulate(
         backend=backend,
         retrieved_above=retrieved_above,
         redrawn_fraction=redrawn / (redrawn + samples) if start == "unseen" else None,
-        measurements=_measurements(values),
+        measurements=_measurements(values, plan.N),
         values=values,
         provenance=_provenance(time.perf_counter() - began),
     )
@@ -285,8 +285,13 @@ def _rows(plan: Task, samples: int, workers: int) -> Iterator[dict[str, float]]:
         pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C only the running samples are awaited
 
 
-def _measurements(values: dict[str, list[float]]) -> dict[str, Measurement]:
-    return {name: (fraction if name == "retrieved_fraction" else mean)(v) for name, v in values.items()}
+def _measurements(values: dict[str, list[float]], N: int) -> dict[str, Measurement]:
+    found = {name: (fraction if name == "retrieved_fraction" else mean)(v) for name, v in values.items()}
+    for name in ("m", "overlap"):
+        # Samples that agree to the last spin do not prove an error of zero: one spin in all of them is the limit.
+        if found[name].error == 0.0:
+            found[name] = replace(found[name], error=2.0 / (N * found[name].n))
+    return found
 
 
 def _members(start: str, L: int | None, law: Law, P: int, D: int) -> int | None:

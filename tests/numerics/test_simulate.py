@@ -83,6 +83,12 @@ def test_a_corrupted_pattern_is_completed():
     assert record["retrieved_fraction"].value == 1.0
 
 
+def test_an_error_is_never_zero_for_want_of_wrong_spins():
+    record = simulate(Hopfield(alpha=0.02), 200, start="example", samples=5)
+    assert record.values["m"] == [1.0] * 5
+    assert record["m"].error == record["overlap"].error == 2 / (200 * 5)
+
+
 def test_m_is_the_order_parameter_of_the_start():
     one = simulate(RandomFeatures(alpha=2.0, alpha_d=0.02), 500, start="feature", samples=2)
     assert one["m"].value == one["overlap"].value > 0.9
