@@ -19,9 +19,10 @@ the
    verdict is *disagrees* if, beyond three errors, the fraction is below 1/2 and has not grown with N, else
    *underpowered*.
 
-Overall: *disagrees* if any observable does; *agrees* if none does and the order parameter m agrees (all of
-them, where m was not compared); *underpowered* otherwise. With the default limits a correct theory of four
-observables is called wrong in about 1 % of all comparisons.
+Overall: *disagrees* if any observable does; *agrees* if none does and the order parameter m agrees (all of them,
+where m was not compared); *underpowered* otherwise. With the default limits and Gaussian scatter a correct theory
+of four observables is called wrong in about 1 % of all comparisons. Scatter is skewed near a transition (u2 in
+particular, whose error a few samples underestimate): take more samples there before believing a disagreement.
 
 The verdict carries `rs_stable`: agreement with a replica-symmetric theory where that theory is unstable says
 that the effect of replica symmetry breaking is below the errors, not that it is absent.
