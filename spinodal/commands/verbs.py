@@ -7,7 +7,9 @@ A model is imported when there is something to compute, not for `--help` or for 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -133,7 +135,8 @@ def group(verb: Verb) -> typer.Typer:
 
 def _command(verb: Verb, spec: str) -> Any:
     """Command of `verb` for one model, with the model's parameters as options."""
-    declared = declaration(spec)
+    with redirect_stdout(sys.stderr):
+        declared = declaration(spec)
     omitted = frozenset(verb.omitted(declared))
     own = _model_options(declared, omitted)
     _, *rest = inspect.signature(verb.run, eval_str=True).parameters.values()
@@ -194,7 +197,8 @@ def _finish(
 ) -> None:
     """Run, print the answer, and leave with its code; a calculation that did not converge is an answer too."""
     try:
-        answer = run()
+        with redirect_stdout(sys.stderr):  # stdout is for the answer, whatever a user's model prints
+            answer = run()
     except NotConverged as problem:
         reached = problem.solution.to_json() if hasattr(problem.solution, "to_json") else {"status": None}
         data = {**described(reached), "message": str(problem)}

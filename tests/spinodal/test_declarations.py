@@ -65,10 +65,12 @@ def test_a_model_from_a_file_brings_its_own_options(tmp_path: Path, spinodal: Ca
     assert done.data == {"model": "toy-options", "references": ["@misc{toy}"]}
 
 
-def test_a_file_is_run_once(tmp_path: Path, spinodal: Callable) -> None:
+def test_a_file_is_run_once_and_what_it_prints_is_talk(tmp_path: Path, spinodal: Callable) -> None:
     path = tmp_path / "mymodel.py"
     path.write_text(OWN.format(suffix="once", parameter="skew") + "\nprint('ran')\n")
-    assert spinodal("cite", f"{path}:Toy").out.count("ran") == 1
+    done = spinodal("cite", f"{path}:Toy", "--json")
+    assert done.err == "ran\n"
+    assert done.data["model"] == "toy-once"
 
 
 def test_a_parameter_that_clashes_with_an_option_is_named(tmp_path: Path, spinodal: Callable) -> None:
