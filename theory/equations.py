@@ -191,7 +191,8 @@ class Equations:
         return sympy.Add(*found)
 
     @cached_property
-    def _tangent(self) -> list[sympy.Expr]:
+    def tangent(self) -> list[sympy.Expr]:
+        """Jacobian of the residual row by row, then its derivatives in the varied parameters row by row."""
         out = [sympy.diff(r, v) for r in self.residual for v in self.variables]
         return out + [sympy.diff(r, p) for r in self.residual for p in self.varied]
 
@@ -201,9 +202,10 @@ class Equations:
         return tuple(sympy.Symbol(f"direction_{n}") for n in self.names)
 
     @cached_property
-    def _second(self) -> list[sympy.Expr]:
+    def second(self) -> list[sympy.Expr]:
+        """Derivatives of ``J v`` in the layout of `tangent`."""
         n = len(self.variables)
-        columns = self._tangent[: n * n]
+        columns = self.tangent[: n * n]
         jv = [sum((columns[i * n + j] * self.directions[j] for j in range(n)), sympy.S.Zero) for i in range(n)]
         out = [sympy.diff(e, v) for e in jv for v in self.variables]
         return out + [sympy.diff(e, p) for e in jv for p in self.varied]
@@ -214,12 +216,12 @@ class Equations:
 
     @cached_property
     def _compiled_tangent(self) -> Compiled:
-        return Compiled([*self.residual, *self._tangent], (*self.variables, *self.parameters))
+        return Compiled([*self.residual, *self.tangent], (*self.variables, *self.parameters))
 
     @cached_property
     def _compiled_second(self) -> Compiled:
         arguments = (*self.variables, *self.parameters, *self.directions)
-        return Compiled([*self.residual, *self._tangent, *self._second], arguments)
+        return Compiled([*self.residual, *self.tangent, *self.second], arguments)
 
     @cached_property
     def _compiled_interior(self) -> Compiled | None:

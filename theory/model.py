@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import math
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LINES",
     "STATES",
+    "Limit",
     "Model",
     "Parameter",
     "checked",
@@ -83,6 +84,32 @@ class Parameter:
             raise InvalidInput(f"{self.name} = {number:g} is not allowed; give a value with {interval} ({self.help}).")
 
 
+@dataclass(frozen=True)
+class Limit:
+    """A limit in which one model must become another; the conformance suite solves both sides.
+
+    Attributes
+    ----------
+    claim : str
+        The limit in words.
+    here, there : Model
+        Parameter points on the two sides; `here` is deep in the limit.
+    state, other_state : str
+    same : tuple of str
+        Order parameters (or 'free_energy') that must agree.
+    tolerance : float
+        Size of the leading correction at `here`.
+    """
+
+    claim: str
+    here: Any
+    state: str
+    there: Any
+    other_state: str
+    same: tuple[str, ...]
+    tolerance: float
+
+
 @runtime_checkable
 class Model(Protocol):
     """What the solvers, the command line and the conformance suite ask of a model."""
@@ -119,6 +146,10 @@ class Model(Protocol):
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """For each parameter, the end ('low' or 'high') of its range at which the state survives."""
+        ...
+
+    def limits(self) -> Sequence[Limit]:
+        """Limits in which the model is known."""
         ...
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> IidPatterns | RandomFeaturePatterns:

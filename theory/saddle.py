@@ -109,6 +109,10 @@ class Newton:
             status[live[stuck & ~blocked]] = Status.DIVERGED
             live = live[accepted & ~done & ~singular]
             lin = problem.linearise(x[live], p[live]) if live.size else None
+        if lin is not None and live.size:  # creeping along a bound is leaving the domain, not a matter of patience
+            step, _ = newton_step(lin, scale_of(x[live]))
+            outward = ~problem.inside(x[live] + np.nan_to_num(step), p[live])
+            status[live[outward]] = Status.LEFT_DOMAIN
         return x, status, iterations
 
 
@@ -117,7 +121,7 @@ def newton_step(lin: Linearised, scale: Array) -> tuple[Array, NDArray[np.bool_]
     if lin.residual.shape[1] == 0:
         return np.zeros_like(lin.residual), np.zeros(len(lin.residual), bool)
     scaled = lin.jacobian * scale[:, None, :] / scale[:, :, None]
-    finite: Array = np.isfinite(scaled).all(axis=(1, 2)) & np.isfinite(lin.residual).all(axis=1)
+    finite = np.asarray(np.isfinite(scaled).all(axis=(1, 2)) & np.isfinite(lin.residual).all(axis=1))
     safe = np.where(finite[:, None, None], scaled, np.eye(scaled.shape[1]))
     right = np.where(finite[:, None], -lin.residual / scale, 0.0)
     singular: NDArray[np.bool_] = np.zeros(len(safe), bool)
@@ -266,7 +270,7 @@ def _iterate_map(
         outside = ~problem.inside(trial, p[live])
         while outside.any() and length > 1e-3:
             length *= 0.5
-            trial[outside] = x[live][outside] + length * (trial[outside] - x[live][outside])
+            trial[outside] = 0.5 * (x[live][outside] + trial[outside])
             outside = ~problem.inside(trial, p[live])
         iterations[live] += 1
         status[live[outside]] = Status.LEFT_DOMAIN
@@ -312,11 +316,12 @@ def solve(problem: Problem, start: Any, parameters: Any, *, solver: Solver | Non
     """
     method: Solver = Newton() if solver is None else solver
     x, p = as_batch(start, parameters)
-    x, status, iterations = method.iterate(problem, x, p)
-    fine = (problem.refined or problem).linearise(x, p)
-    scale = scale_of(x)
-    residual = _norm(fine.residual, scale)
-    step, _ = newton_step(fine, scale)
+    with np.errstate(all="ignore"):  # what is not finite is reported as a status
+        x, status, iterations = method.iterate(problem, x, p)
+        fine = (problem.refined or problem).linearise(x, p)
+        scale = scale_of(x)
+        residual = _norm(fine.residual, scale)
+        step, _ = newton_step(fine, scale)
     error = np.abs(step) + 4.0 * np.finfo(float).eps * scale
     for i in range(len(x)):
         if status[i] is Status.CONVERGED and not residual[i] <= 10.0 * method.tolerance:

@@ -6,7 +6,7 @@ of the coupling, so that T_g = 1 + sqrt(alpha).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from theory.ensembles import IidPatterns
 from theory.equations import FreeEnergy
-from theory.model import Parameter, register
+from theory.model import Limit, Parameter, register
 from theory.sites import Ising, IsingZero, antisymmetric, feature_sum, sech4
 
 __all__ = ["Hopfield"]
@@ -157,6 +157,14 @@ class Hopfield:
         if state == "paramagnet":
             return {"alpha": "low", "temperature": "high"}
         return {"alpha": "high" if state == "spin_glass" else "low", "temperature": "low"}
+
+    def limits(self) -> Sequence[Limit]:
+        """T -> 0 is the T = 0 theory."""
+        cold, zero = Hopfield(0.1, 1e-4), Hopfield(0.1, 0.0)
+        return [
+            Limit("T -> 0", cold, "example", zero, "example", ("m", "q_hat", "free_energy"), 1e-5),
+            Limit("T -> 0", cold, "spin_glass", zero, "spin_glass", ("q_hat", "free_energy"), 1e-3),
+        ]
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> IidPatterns:
         """Independent +-1 patterns; the arguments concern random features only."""

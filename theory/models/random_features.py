@@ -7,8 +7,8 @@ attractors of mixtures it has never seen.  Gaussian equivalence brings sigma dow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -17,7 +17,8 @@ from scipy.optimize import brentq
 
 from theory.ensembles import SIGN, Coefficients, Nonlinearity, RandomFeaturePatterns, nonlinearity
 from theory.equations import FreeEnergy
-from theory.model import Parameter, register
+from theory.model import Limit, Parameter, register
+from theory.models.hopfield import Hopfield
 from theory.sites import Ising, IsingZero, SiteTerm, antisymmetric, example_site, feature_sum, sech4
 
 __all__ = ["RandomFeatures"]
@@ -298,6 +299,45 @@ class RandomFeatures:
             "spin_glass": {"alpha": "high", "alpha_d": "low", "temperature": "low"},
             "example": {"alpha": "low", "alpha_d": "high", "temperature": "low"},
         }.get(state, {"alpha_d": "low", "alpha": "high", "temperature": "low"})
+
+    def limits(self) -> Sequence[Limit]:
+        """Hopfield on the examples (alpha_d -> inf), Hopfield on the features (alpha -> inf), and T -> 0."""
+        many, few = RandomFeatures(0.08, 1e7), RandomFeatures(1e6, 0.08)
+        glass = RandomFeatures(0.5, 0.05, 1e-3)
+        unit = few.temperature_unit()
+        return [
+            Limit("alpha_d -> inf", many, "example", Hopfield(0.08), "example", ("m", "free_energy"), 1e-6),
+            Limit("alpha_d -> inf", many, "spin_glass", Hopfield(0.08), "spin_glass", ("q_hat", "free_energy"), 1e-6),
+            Limit(
+                "alpha_d -> inf",
+                replace(many, temperature=0.3),
+                "example",
+                Hopfield(0.08, 0.3),
+                "example",
+                ("m", "q", "free_energy"),
+                1e-6,
+            ),
+            Limit("alpha -> inf", few, "feature", Hopfield(0.08), "example", ("m",), 1e-6),
+            Limit("alpha -> inf", RandomFeatures(1e6, 0.02), "mixture", Hopfield(0.02), "mixture", ("m",), 1e-6),
+            Limit(
+                "alpha -> inf, T = alpha_T kappa_1^2 T'",
+                replace(few, temperature=0.3 * unit),
+                "feature",
+                Hopfield(0.08, 0.3),
+                "example",
+                ("m", "q"),
+                1e-6,
+            ),
+            Limit("T -> 0", glass, "spin_glass", replace(glass, temperature=0.0), "spin_glass", ("free_energy",), 1e-4),
+            *(
+                Limit("T -> 0", replace(zero, temperature=1e-4), state, zero, state, ("m", "p_d", "free_energy"), 1e-6)
+                for zero, state in (
+                    (RandomFeatures(0.08, 0.5), "example"),
+                    (RandomFeatures(1.0, 0.05), "feature"),
+                    (RandomFeatures(1.0, 0.01), "mixture"),
+                )
+            ),
+        ]
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> RandomFeaturePatterns:
         """Examples sigma(D^{-1/2} sum_k c_k f_k); the RS theory describes dense coefficients."""
