@@ -58,8 +58,9 @@ def threshold(
             ("", ""),
             ("status", data["status"]),
         ]
-        if data.get("certificate"):
-            rows += [(f"certificate {key}", value) for key, value in data["certificate"].items()]
+        for key, value in (data.get("certificate") or {}).items():
+            if not isinstance(value, (dict, list)):  # the box, many numbers wide, is in the JSON
+                rows.append((f"certificate: {key.replace('_', ' ')}", value))
         table(out, f"{data['line']} line of {heading(data)}", ("", ""), rows)
 
     return Answer(data, show)
