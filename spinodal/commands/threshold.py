@@ -37,6 +37,7 @@ def threshold(
     """Solve for the parameter at which a line is crossed."""
     import spinodal
 
+    vary = vary.replace("-", "_")
     model = point.model(vary=vary)
     found = spinodal.threshold(model, state, line=line, vary=vary, L=L, digits=digits, certify=certify)
     data = point.described(found.to_json())

@@ -112,6 +112,14 @@ def test_digits_are_text_and_the_certificate_comes_on_request(spinodal: Callable
     assert "0.137905566494931" in plain.out
 
 
+def test_parameters_to_vary_are_spelled_either_way(spinodal: Callable) -> None:
+    values = {
+        spinodal("threshold", "random-features", "--vary", word, "--alpha", 0.1, "--json").data["value"]
+        for word in ("alpha-d", "alpha_d")
+    }
+    assert len(values) == 1
+
+
 def test_a_line_that_does_not_exist_exits_3(spinodal: Callable) -> None:
     done = spinodal("threshold", "hopfield", "--temperature", 2, "--json")
     assert done.code == 3
