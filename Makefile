@@ -14,7 +14,8 @@ figures: .venv/installed
 	.venv/bin/spinodal figure kalaj2024 --out figures
 
 bench: .venv/installed
-	.venv/bin/python -m benchmarks
+	.venv/bin/python benchmarks/zero_temperature.py
+	.venv/bin/python benchmarks/spinodal_line.py
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

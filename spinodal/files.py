@@ -10,7 +10,7 @@ from pathlib import Path
 
 from theory.errors import InvalidInput
 
-__all__ = ["folder", "reserved"]
+__all__ = ["reserved"]
 
 
 @contextmanager
@@ -73,22 +73,3 @@ def _draft_beside(target: Path) -> Path:
     os.close(handle)
     os.chmod(name, 0o666 & ~mask)
     return Path(name)
-
-
-def folder(path: Path | str) -> Path:
-    """Return `path` as an existing folder that can be written to, making it if it is missing.
-
-    Raises
-    ------
-    InvalidInput
-        If there is a file in its place, or nothing can be written there.
-    """
-    target = Path(path).expanduser()
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target):
-            pass
-    except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise InvalidInput(f"folder '{target}' cannot be written to ({reason}); give another folder.") from problem
-    return target

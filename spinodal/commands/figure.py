@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spinodal.commands.answers import Answer, table
-from spinodal.files import folder
-from theory.errors import InvalidInput, nearest
+from spinodal.commands.progress import reporting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,19 +21,14 @@ def figure(
     *,
     fig: Annotated[str | None, typer.Option("--fig", show_default="all", help="Name of one figure.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller simulations: minutes, not hours.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run simulations anew, not from stored records.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
 ) -> Answer:
     """Draw the figures of a paper as PDF and PNG."""
-    from paper_figures.catalogue import catalogue, draw
+    from paper_figures.catalogue import draw
 
-    entries = list(catalogue())
-    papers = sorted({entry.paper for entry in entries})
-    if paper not in papers:
-        raise InvalidInput(_unknown("paper", paper, papers))
-    names = [entry.name for entry in entries if entry.paper == paper]
-    if fig is not None and fig not in names:
-        raise InvalidInput(_unknown(f"figure of {paper}", fig, names))
-    files = [str(path) for path in draw(paper, fig=fig, quick=quick, out=folder(out))]
+    with reporting(f"figure {paper}") as report:
+        files = [str(path) for path in draw(paper, fig, quick=quick, out=out, fresh=fresh, progress=report)]
     return Answer({"paper": paper, "figure": fig, "quick": quick, "files": files}, lambda c: print("\n".join(files)))
 
 
@@ -54,9 +48,3 @@ def figures() -> Answer:
             out.print()
 
     return Answer({"figures": rows}, show)
-
-
-def _unknown(kind: str, word: str, choices: list[str]) -> str:
-    close = nearest(word, choices)
-    hint = f"; did you mean '{close}'?" if close else "."
-    return f"{kind} '{word}' is unknown; choose one of {', '.join(choices)}{hint}"

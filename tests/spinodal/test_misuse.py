@@ -72,6 +72,7 @@ MISUSES = [
     (("solve", "./nowhere.py:Model", "--alpha", "1"), "does not exist"),
     (("figure", "negri2032"), "did you mean 'negri2023'"),
     (("figure", "negri2023", "--fig", "nothing-like-it"), "nothing-like-it"),
+    (("figure", "negri2023", "--out", f"{os.devnull}/x"), os.devnull),
     (("diagram", "hopfield", "--alpha", "0.1"), "'--alpha'"),
     (("diagram", "hopfield", "--points", "1"), "points = 1"),
     (("diagram", "random-features", "--alpha-max", "nan"), "alpha_max = nan"),

@@ -12,7 +12,7 @@ import pytest
 import spinodal as sp
 from spinodal.diagrams import Curve, Diagram
 from spinodal.drawing import FORMATS, draw
-from spinodal.files import folder, reserved
+from spinodal.files import reserved
 
 
 def some_diagram() -> Diagram:
@@ -126,15 +126,6 @@ def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     with reserved(tmp_path / "ours"):
         pass
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
-
-
-def test_folder_makes_folders_and_refuses_files(tmp_path: Path) -> None:
-    assert folder(tmp_path / "a" / "b").is_dir()
-    (tmp_path / "file").write_text("")
-    with pytest.raises(sp.InvalidInput, match="file"):
-        folder(tmp_path / "file")
-    with pytest.raises(sp.InvalidInput, match="x"):
-        folder(tmp_path / "file" / "x")
 
 
 @pytest.mark.parametrize("ending", FORMATS)
