@@ -48,10 +48,26 @@ def _usage(problem: Any) -> str:
     place = f"'{context.command_path}'" if context is not None else "'spinodal'"
     if hasattr(problem, "possibilities") and hasattr(problem, "option_name"):
         return f"{place} has no option '{problem.option_name}'; {_options_hint(str(problem.option_name), context)}"
+    rejected = _rejected(problem)
+    if rejected is not None:
+        return f"{place}: {rejected}"
     sentence = " ".join(str(problem.format_message()).split()).replace(". Did you", "; did you")
     if not sentence.endswith((".", "?", "!")):
         sentence += "."
     return f"{place}: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _rejected(problem: Any) -> str | None:
+    """What is wrong with a value that is no number; None for other errors."""
+    options = getattr(getattr(problem, "param", None), "opts", None)
+    errors = getattr(problem.__cause__, "errors", None)
+    if not options or not callable(errors):
+        return None
+    first = errors()[0]
+    for kind, meant in (("int", "a whole number, as 1000"), ("float", "a number, as 0.1")):
+        if str(first.get("type", "")).startswith(kind):
+            return f"{options[0]} = '{first.get('input')}' is no number of that kind; give {meant}."
+    return None
 
 
 def _options_hint(wrong: str, context: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,7 +56,8 @@ def validate(
         )
     data = point.described(found.to_json())
     code = DISAGREEMENT if found.verdict == "disagrees" else OK
-    return Answer(data, lambda out: _show(out, found, heading(data)), code)
+    remark = "The theory is that of dense coefficients; sparse ones are outside it." if coefficients == "sparse" else ""
+    return Answer(data, lambda out: _show(out, found, heading(data)), code, remark)
 
 
 def _show(out: Console, found: Validation, title: str) -> None:
@@ -63,15 +65,19 @@ def _show(out: Console, found: Validation, title: str) -> None:
     for name, c in found.agreement.comparisons.items():
         for k, size in enumerate(c.N):
             value, error = rounded(c.measured[k], c.errors[k])
-            rows.append((name if k == 0 else "", size, f"{c.theory[k]:.6g}", value, error, f"{c.pulls[k]:+.1f}", ""))
+            rows.append((name if k == 0 else "", size, f"{c.theory[k]:.6g}", value, error, _pull(c.pulls[k]), ""))
         value, error = rounded(c.value, c.error)
-        rows.append(("", "infinite", f"{c.theory[-1]:.6g}", value, error, f"{c.pull:+.1f}", c.verdict))
+        rows.append(("", "infinite", f"{c.theory[-1]:.6g}", value, error, _pull(c.pull), c.verdict))
     table(out, title, ("", "N", "theory", "simulation", "error", "pull", "verdict"), rows)
     stayed = ", ".join(f"{m.value:.2f} at N = {size}" for size, m in found.agreement.retrieved.items())
     out.print(f"stayed in the state: {stayed}", markup=False)
     stable = found.agreement.rs_stable
     rs = "" if stable is None else f" Replica symmetry is {'stable' if stable else 'not stable'} here."
     out.print(f"Verdict: {found.verdict}. {found.agreement.message}{rs}", markup=False)
+
+
+def _pull(value: float) -> str:
+    return f"{value:+.1f}" if math.isfinite(value) else "-"
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
