@@ -66,7 +66,7 @@ def _rejected(problem: Any) -> str | None:
     first = errors()[0]
     for kind, meant in (("int", "a whole number, as 1000"), ("float", "a number, as 0.1")):
         if str(first.get("type", "")).startswith(kind):
-            return f"{options[0]} = '{first.get('input')}' is no number of that kind; give {meant}."
+            return f"{options[0]} = '{first.get('input')}' is not allowed; give {meant}."
     return None
 
 

@@ -64,7 +64,7 @@ MISUSES = [
     (("solve",), "needs a model"),
     (("solve", "--state", "example", "hopfield"), "options go after the model"),
     (("--json", "models"), "options go after the command"),
-    (("solve", "hopfield", "--alpha"), "'--alpha'"),
+    (("solve", "hopfield", "--alpha"), "--alpha"),
     (("solve", "hopfield", "--alpha", "a"), "--alpha = 'a'"),
     (("simulate", "hopfield", "--N", "1e3", "--alpha", "0.1"), "--N = '1e3'"),
     (("solve", "hopfield", "0.1"), "0.1"),
