@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from theory import continuation, saddle
 from theory.folds import fold_problem, solve_folds
-from theory.points import Point, anchor, at_point, span_of
+from theory.points import Point, anchor, at_point, declared, frozen, span_of
 from theory.problem import Status, scale_of
 
 __all__ = ["FINDERS", "Crossing", "equal_free_energies", "spinodals", "uncondensed_at", "zero_replicon"]
@@ -62,6 +62,8 @@ def _fold_crossing(point: Point, x: Array, vary: str, value: float, null: Array 
     f = solve_folds(point.equations.problem(), x[None], p[None], point.column(vary), null=start_null)
     if f.status[0] is not Status.CONVERGED or point.condensed(f.x[0]) < 1e-6:
         return None
+    if not declared(point.model, vary).allows(float(f.parameter[0])):
+        return None
     there = point.at(vary, float(f.parameter[0]))
     side = "above" if f.curvature[0] > 0 else "below"
     return Crossing(float(f.parameter[0]), float(f.error[0]), there, f.x[0], side, null=f.null_vector[0] * scale_of(x))
@@ -92,6 +94,8 @@ def _detour(model: Any, state: str, L: int, vary: str) -> list[Crossing]:
             continue
         for factor in (0.97, 0.8, 0.5, 0.1):
             there = target * (factor if end == "low" else 1.0 / factor)
+            if not declared(model, other).allows(there):
+                continue
             moved = replace(model, **{other: there})
             found = anchor(moved, state, L, vary)
             if found is None:
@@ -137,15 +141,14 @@ def _follow_fold(point: Point, f: continuation.SpecialPoint, vary: str, other: s
 def uncondensed_at(point: Point, guess: tuple[Point, Array] | None = None) -> tuple[Point, Array] | None:
     """The spin glass where it exists, else the paramagnet, at the parameters of `point`."""
     model = point.model
-    glass = at_point(model, "spin_glass", 1)
-    start = glass.start()
-    if guess is not None and guess[0].state == "spin_glass":
-        start = guess[1]
-    for first in (start, glass.start()):
-        x, status, _ = saddle.Newton().iterate(glass.equations.problem(), first[None], glass.parameters[None])
-        if status[0] is Status.CONVERGED and x[0][glass.equations.names.index("q_hat")] > 1e-10:
-            return glass, x[0]
-    if model.temperature == 0.0:
+    if "spin_glass" in model.states:
+        glass = at_point(model, "spin_glass", 1)
+        starts = [glass.start()] if guess is None or guess[0].state != "spin_glass" else [guess[1], glass.start()]
+        for first in starts:
+            x, status, _ = saddle.Newton().iterate(glass.equations.problem(), first[None], glass.parameters[None])
+            if status[0] is Status.CONVERGED and frozen(glass, x[0]):
+                return glass, x[0]
+    if model.temperature == 0.0 or "paramagnet" not in model.states:
         return None
     flat = at_point(model, "paramagnet", 1)
     x, status, _ = saddle.Newton().iterate(flat.equations.problem(), flat.start()[None], flat.parameters[None])
@@ -161,12 +164,16 @@ def _excess(point: Point, x: Array) -> tuple[float, tuple[Point, Array]] | None:
 
 
 def _thermodynamic(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
+    if not {"spin_glass", "paramagnet"} & set(model.states):
+        return [], f"{model.name} declares no uncondensed state to compare with"
     found = anchor(model, state, L, vary)
     if found is None:
         return [], f"the state was not found at any {vary}"
     point, x = found
 
     def excess(y: Array, p: Array) -> float:
+        if not declared(model, vary).allows(float(p[point.column(vary)])):
+            return math.nan
         value = _excess(point.at(vary, float(p[point.column(vary)])), y)
         return math.nan if value is None else value[0]
 
@@ -188,22 +195,27 @@ def equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Cros
         if other is None or not roots.converged[0]:
             return None
         x = roots.x[0]
+        if point.condensed(x) < 1e-6:  # slid into the uncondensed state, with which it is degenerate everywhere
+            return None
         own = [point.scalar("free_energy", x), other[0].scalar("free_energy", other[1])]
         slopes = [point.slope(x, vary), other[0].slope(other[1], vary)]
         slope = slopes[0] - slopes[1]
         step = -(own[0] - own[1]) / slope
         rounding = 8.0 * np.finfo(float).eps * (abs(own[0]) + abs(own[1])) / abs(slope)
         if abs(step) <= max(rounding, 1e-15 * value):
-            return Crossing(
-                value, abs(step) + rounding, point, x, "above" if slope < 0 else "below", uncondensed=other[0].state
-            )
+            error, side = float(abs(step) + rounding), "above" if slope < 0 else "below"
+            return Crossing(value, error, point, x, side, uncondensed=other[0].state)
         value = min(max(value + step, 0.5 * value), 2.0 * value)
+        if not declared(point.model, vary).allows(value):
+            return None
     return None
 
 
 def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
     # Paramagnet and spin glass meet at T_g, where the replicon of both is zero.
     wanted, state = state, "paramagnet" if state == "spin_glass" else state
+    if state not in model.states:
+        return [], f"{model.name} declares no {state}, along which T_g is looked for"
     found = anchor(model, state, L, vary)
     if found is None:
         return [], f"the state was not found at any {vary}"
@@ -230,6 +242,8 @@ def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing |
         if not roots.converged[0]:
             return None
         x = roots.x[0]
+        if point.condensed(x) < 1e-6:
+            return None
         r = point.scalar("replicon", x)
         if previous is None:
             previous, value = (value, r), value * (1.0 + 1e-6)
@@ -239,6 +253,8 @@ def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing |
         if abs(step) <= 1e-13 * value:
             return Crossing(value, abs(step) + 1e-14 * value, point, x, "above" if slope > 0 else "below")
         previous, value = (value, r), value + step
+        if not declared(point.model, vary).allows(value):
+            return None
     return None
 
 

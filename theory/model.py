@@ -66,6 +66,11 @@ class Parameter:
     low_open: bool = True
     default: float | None = None
 
+    def allows(self, value: float) -> bool:
+        """Whether a number lies inside the range."""
+        above = value > self.low if self.low_open else value >= self.low
+        return math.isfinite(value) and above and value <= self.high
+
     def check(self, value: float | None) -> None:
         """Raise InvalidInput unless `value` is None (still open) or a number inside the range."""
         if value is None:
@@ -79,8 +84,7 @@ class Parameter:
             raise InvalidInput(
                 f"{self.name} = {value!r} is not a number; give a number with {interval} ({self.help})."
             ) from None
-        inside = number > self.low if self.low_open else number >= self.low
-        if not (math.isfinite(number) and inside and number <= self.high):
+        if not self.allows(number):
             raise InvalidInput(f"{self.name} = {number:g} is not allowed; give a value with {interval} ({self.help}).")
 
 
@@ -112,49 +116,71 @@ class Limit:
 
 @runtime_checkable
 class Model(Protocol):
-    """What the solvers, the command line and the conformance suite ask of a model."""
+    """What the solvers, the command line and the conformance checks ask of a model.
+
+    A model file inherits from this class and writes what has no default: the declarations, `free_energy` and `start`.
+    Every symbol of its expressions is a plain ``sympy.Symbol`` (no assumptions) with the name of a parameter, of an
+    order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     states: ClassVar[tuple[str, ...]]
     parameters: ClassVar[tuple[Parameter, ...]]
-    references: ClassVar[tuple[str, ...]]
+    references: ClassVar[tuple[str, ...]] = ()
 
-    def structure(self) -> Hashable:
-        """What distinguishes two instances whose expressions differ; compiled equations are shared below it."""
-        ...
+    def __post_init__(self) -> None:
+        for p in self.parameters:
+            p.check(getattr(self, p.name))
 
     def free_energy(self, state: str, L: int) -> FreeEnergy:
         """Replica-symmetric free energy per spin at T > 0."""
-        ...
-
-    def ground_state_energy(self, state: str, L: int) -> FreeEnergy:
-        """Its T -> 0 limit, as its own expression in the scaled variables."""
-        ...
-
-    def constants(self) -> Mapping[str, Any]:
-        """Exact values (SymPy numbers or floats) of symbols that are not parameters."""
         ...
 
     def start(self, state: str, L: int) -> Mapping[str, float]:
         """A starting point: the order parameters of the undisturbed state at this model's parameters."""
         ...
 
+    def ground_state_energy(self, state: str, L: int) -> FreeEnergy:
+        """Its T -> 0 limit, as its own expression in the scaled variables; by default T = 0 is refused."""
+        raise InvalidInput(
+            f"temperature = 0 is not allowed; {self.name} declares no ground-state energy, so give temperature > 0."
+        )
+
+    def structure(self) -> Hashable:
+        """What distinguishes two instances whose expressions differ; compiled equations are shared below it.
+
+        By default the fields that are no parameters.
+        """
+        numbers = {p.name for p in self.parameters}
+        declared = getattr(self, "__dataclass_fields__", {})
+        return (self.name, *(getattr(self, field) for field in declared if field not in numbers))
+
+    def constants(self) -> Mapping[str, Any]:
+        """Exact values (SymPy numbers or floats) of symbols that are not parameters; by default there are none."""
+        return {}
+
     def temperature_unit(self) -> float:
-        """The temperature scale on which the states live, for choosing where to look first."""
-        ...
+        """The temperature scale on which the states live, for choosing where to look first; by default 1."""
+        return 1.0
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
-        """For each parameter, the end ('low' or 'high') of its range at which the state survives."""
-        ...
+        """For each parameter, the end ('low' or 'high') of its range at which the state survives.
+
+        By default the low end, except for the temperature of a paramagnet.
+        """
+        hot = "high" if state == "paramagnet" else "low"
+        return {p.name: hot if p.name == "temperature" else "low" for p in self.parameters}
 
     def limits(self) -> Sequence[Limit]:
-        """Limits in which the model is known."""
-        ...
+        """Limits in which the model is known; by default none."""
+        return ()
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> IidPatterns | RandomFeaturePatterns:
-        """The law of a disorder sample, for simulations."""
-        ...
+        """The law of the stored patterns, for simulations of Hebbian couplings; by default there is none."""
+        raise InvalidInput(
+            f"{self.name} declares no law of patterns and so cannot be simulated; define pattern_law in its class."
+        )
 
 
 _REGISTRY: dict[str, type[Any]] = {}
@@ -169,10 +195,17 @@ def register(cls: M) -> M:
     InvalidInput
         If a required declaration is missing, or another class already has the name.
     """
-    needed = ("name", "summary", "states", "parameters", "references", "free_energy", "ground_state_energy", "start")
-    missing = [a for a in needed if not hasattr(cls, a)]
+    needed = ("name", "summary", "states", "parameters", "free_energy", "start")
+    missing = [a for a in needed if getattr(cls, a, None) in (None, getattr(Model, a, None))]
     if missing:
         raise InvalidInput(f"model class '{cls.__name__}' does not declare {', '.join(missing)}; add it to the class.")
+    fields = getattr(cls, "__dataclass_fields__", {})
+    absent = [p.name for p in cls.parameters if p.name not in fields]
+    if absent:
+        raise InvalidInput(
+            f"model class '{cls.__name__}' declares the parameter '{absent[0]}' but has no such field; add the line "
+            f"'{absent[0]}: float | None = None' to the class, and @dataclass(frozen=True) above it."
+        )
     known = _REGISTRY.get(cls.name)
     if known is not None and known.__qualname__ != cls.__qualname__:
         raise InvalidInput(f"the model name '{cls.name}' is taken by {known.__qualname__}; choose another name.")
@@ -291,6 +324,10 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
         For a state the model lacks, a parameter that is needed and absent, or an L that makes no sense.
     """
     state = normalise(state, model.states, f"state of {model.name}")
+    if not hasattr(model, "temperature"):
+        raise InvalidInput(
+            f"{model.name} has no parameter 'temperature', on which the solvers rely; declare one in its class."
+        )
     if state == "mixture":
         L = 3 if L is None else L
         if not (isinstance(L, int) and L >= 3 and L % 2 == 1):

@@ -15,7 +15,7 @@ from typing import Any
 from theory.crossings import FINDERS, Crossing
 from theory.errors import InvalidInput, NotConverged
 from theory.model import LINES, checked, normalise
-from theory.points import reported
+from theory.points import reported, rs_stable
 from theory.problem import Status
 
 __all__ = ["Threshold", "threshold", "threshold_of"]
@@ -191,10 +191,6 @@ def threshold_of(
         if not distinct or abs(c.value - distinct[-1].value) > 1e-9 * c.value:
             distinct.append(c)
     last = distinct[-1]
-    rs_stable: bool | None = None
-    if line not in ("at", "continuous"):
-        replicon = last.point.equations.free_energy.replicon
-        rs_stable = replicon is not None and last.point.scalar("replicon", last.x) > 0.0
     return Threshold(
         **common,
         value=last.value,
@@ -204,5 +200,5 @@ def threshold_of(
         status=Status.CONVERGED,
         order_parameters=reported(last.point, last.x),
         uncondensed=last.uncondensed,
-        rs_stable=rs_stable,
+        rs_stable=None if line in ("at", "continuous") else rs_stable(last.point, last.x),
     )

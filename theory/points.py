@@ -18,9 +18,22 @@ from numpy.typing import NDArray
 from theory import saddle
 from theory.equations import Equations
 from theory.errors import InvalidInput
+from theory.model import Parameter
 from theory.problem import Status
 
-__all__ = ["Point", "anchor", "at_point", "converge", "entropy_of", "equations_of", "reported", "span_of"]
+__all__ = [
+    "Point",
+    "anchor",
+    "at_point",
+    "converge",
+    "declared",
+    "entropy_of",
+    "equations_of",
+    "frozen",
+    "reported",
+    "rs_stable",
+    "span_of",
+]
 
 Array = NDArray[np.float64]
 
@@ -152,11 +165,26 @@ def converge(point: Point, start: Array) -> Array | None:
 
 
 def span_of(model: Any, vary: str) -> tuple[float, float]:
-    """The range over which a parameter is followed."""
-    if vary != "temperature":
-        return _LOADS
-    unit = model.temperature_unit()
-    return _TEMPERATURES[0] * unit, _TEMPERATURES[1] * unit
+    """The range over which a parameter is followed: positive values that its declaration allows."""
+    unit = model.temperature_unit() if vary == "temperature" else 1.0
+    low, high = _TEMPERATURES if vary == "temperature" else _LOADS
+    return max(low * unit, declared(model, vary).low), min(high * unit, declared(model, vary).high)
+
+
+def declared(model: Any, name: str) -> Parameter:
+    """The declaration of one of the model's parameters."""
+    found: Parameter = next(p for p in model.parameters if p.name == name)
+    return found
+
+
+def _candidates(model: Any, vary: str, end: str) -> list[float]:
+    """Values at which to look for an undisturbed state: at the end of a bounded range and near it, else by decades."""
+    kind = {"low": "cold", "high": "hot"}[end] if vary == "temperature" else end
+    unit = model.temperature_unit() if vary == "temperature" else 1.0
+    parameter = declared(model, vary)
+    bound, inwards = (parameter.low, 1.0) if end == "low" else (parameter.high, -1.0)
+    near = [bound * (1.0 + inwards * d) for d in (0.0, 1e-3, 1e-2, 1e-1)] if 0.0 < bound < np.inf else []
+    return [v for v in (*near, *(unit * v for v in _CANDIDATES[kind])) if parameter.allows(v)]
 
 
 def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | None:
@@ -167,12 +195,9 @@ def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | N
     (Point, (n,) array) or None
         The compiled point and its solution; None if the state is nowhere to be found along this parameter.
     """
-    end = model.exists_towards(state).get(vary, "low")
-    kind = {"low": "cold", "high": "hot"}[end] if vary == "temperature" else end
-    unit = model.temperature_unit() if vary == "temperature" else 1.0
     spare: tuple[Point, Array] | None = None
-    for value in _CANDIDATES[kind]:
-        point = at_point(replace(model, **{vary: value * unit}), state, L)
+    for value in _candidates(model, vary, model.exists_towards(state).get(vary, "low")):
+        point = at_point(replace(model, **{vary: value}), state, L)
         x = converge(point, point.start())
         if x is None:
             continue
@@ -180,6 +205,18 @@ def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | N
         if point.undisturbed(x):
             break
     return spare
+
+
+def frozen(point: Point, x: Array) -> bool:
+    """Whether spins are frozen in random directions, which tells a spin glass from a paramagnet (q = 0)."""
+    return float(reported(point, x).get("q") or 0.0) > 1e-9
+
+
+def rs_stable(point: Point, x: Array) -> bool | None:
+    """Whether replica symmetry is stable; at T = 0 Ising states break it, else None where no replicon is declared."""
+    if point.equations.free_energy.replicon is not None:
+        return point.scalar("replicon", x) > 0.0
+    return False if point.model.temperature == 0.0 else None
 
 
 def reported(point: Point, x: Array) -> dict[str, float | None]:

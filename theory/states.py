@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from theory import continuation, saddle
 from theory.errors import InvalidInput, NotConverged, nearest
 from theory.model import checked
-from theory.points import Point, anchor, at_point, converge, entropy_of, reported
+from theory.points import Point, anchor, at_point, converge, entropy_of, frozen, reported, rs_stable
 from theory.problem import Status
 
 __all__ = ["Solution", "solve"]
@@ -215,7 +215,7 @@ def _uncondensed(point: Point) -> Solution:
     roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
     status: Status = roots.status[0]
     message = ""
-    if point.state == "spin_glass" and not roots.x[0][point.equations.names.index("q_hat")] > 1e-9:
+    if point.state == "spin_glass" and not frozen(point, roots.x[0]):
         status = Status.NO_SOLUTION
         message = (
             f"NO_SOLUTION: there is no spin glass at {_where(point)}: the temperature is above T_g, where the "
@@ -263,7 +263,7 @@ def _solution(
         energy=free_energy + float(point.model.temperature) * entropy,
         entropy=entropy,
         replicon=replicon,
-        rs_stable=False if replicon is None else replicon > 0.0,
+        rs_stable=rs_stable(point, x),
         transverse=None if point.equations.free_energy.transverse is None else point.scalar("transverse", x),
         error=None if error is None else dict(zip(names, map(float, error), strict=True)),
     )
