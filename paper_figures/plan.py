@@ -1,0 +1,240 @@
+"""What a figure needs, declared before anything is computed: predictions, simulations, simulated transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numerics.finite_size import Transition, transition
+from numerics.records import Record
+from numerics.simulate import simulate
+from theory.errors import InvalidInput
+from theory.lines import Boundary, StateBranch, branch, phase_line
+from theory.phase import threshold
+from theory.states import solve
+
+__all__ = [
+    "Branch",
+    "Line",
+    "Point",
+    "Prediction",
+    "Results",
+    "Simulation",
+    "Sizes",
+    "Spec",
+    "States",
+    "transitions_of",
+]
+
+# Disorder samples per number of spins.
+Sizes = Mapping[int, int]
+
+
+class Prediction(Protocol):
+    """Something theory can compute from its own declaration."""
+
+    def compute(self) -> Any:
+        """Solve it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A phase boundary along a second parameter; see :func:`theory.lines.phase_line`."""
+
+    model: Any
+    state: str
+    vary: str
+    along: str
+    values: tuple[float, ...]
+    line: str = "spinodal"
+    L: int | None = None
+
+    def compute(self) -> Boundary:
+        """Solve the boundary at all values; points without a solution are NaN."""
+        return phase_line(
+            self.model, self.state, line=self.line, vary=self.vary, along=self.along, values=self.values, L=self.L
+        )
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A state followed in one parameter through its folds; see :func:`theory.lines.branch`."""
+
+    model: Any
+    state: str
+    vary: str
+    span: tuple[float, float]
+    L: int | None = None
+
+    def compute(self) -> StateBranch:
+        """Follow the state."""
+        return branch(self.model, self.state, vary=self.vary, span=self.span, L=self.L)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One critical value; see :func:`theory.phase.threshold`."""
+
+    model: Any
+    state: str
+    vary: str = "alpha"
+    line: str = "spinodal"
+    L: int | None = None
+
+    def compute(self) -> float:
+        """Solve for the value."""
+        found = threshold(self.model, self.state, line=self.line, vary=self.vary, L=self.L).value
+        assert found is not None  # threshold raises otherwise
+        return found
+
+
+@dataclass(frozen=True)
+class States:
+    """Order parameters of a state at given values of a parameter; see :func:`theory.states.solve`."""
+
+    model: Any
+    state: str
+    vary: str
+    values: tuple[float, ...]
+
+    def compute(self) -> dict[str, NDArray[np.float64]]:
+        """Solve at every value; returns arrays by order parameter, and the values themselves under `vary`."""
+        found = [solve(replace(self.model, **{self.vary: v}), self.state).order_parameters for v in self.values]
+        names = [name for name, value in found[0].items() if value is not None]
+        rows = {name: np.array([point[name] for point in found], dtype=np.float64) for name in names}
+        return rows | {self.vary: np.array(self.values)}
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One measurement record, named by everything it depends on; see :func:`numerics.simulate.simulate`.
+
+    Attributes
+    ----------
+    model : Model
+        With all loads set.
+    N, samples, seed : int
+    start : str
+    L : int or None
+    coefficients : str
+    L_train : int
+    """
+
+    model: Any
+    N: int
+    start: str
+    samples: int
+    L: int | None = None
+    coefficients: str = "gaussian"
+    L_train: int = 3
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Name of the record, fit for a file name.
+
+        Examples
+        --------
+        >>> from theory.models.random_features import RandomFeatures
+        >>> Simulation(RandomFeatures(alpha=0.07, alpha_d=0.5), 1000, "example", 16).key
+        'random-features_alpha0.07_alpha_d0.5_gaussian_example_N1000_n16_seed0'
+        """
+        loads = [f"{name}{getattr(self.model, name):g}" for name in ("alpha", "alpha_d") if hasattr(self.model, name)]
+        law = self.coefficients + (str(self.L_train) if self.coefficients == "sparse" else "")
+        start = self.start + (str(self.L) if self.L is not None else "")
+        return "_".join([self.model.name, *loads, law, start, f"N{self.N}", f"n{self.samples}", f"seed{self.seed}"])
+
+    def matches(self, record: Record) -> bool:
+        """Whether a record is the one declared here (a file of the right name may hold another)."""
+        sparse = self.coefficients == "sparse"
+        return (
+            record.model == self.model.name
+            and all(getattr(self.model, k) == record.parameters.get(k) for k in ("alpha", "alpha_d"))
+            and (record.N, record.start, record.samples, record.seed) == (self.N, self.start, self.samples, self.seed)
+            and record.coefficients == self.coefficients
+            and record.L_train == (self.L_train if sparse else None)
+            and (self.L is None or record.L == self.L)
+        )
+
+    def run(self, *, workers: int = 1) -> Record:
+        """Simulate; the result does not depend on `workers`."""
+        return simulate(
+            self.model,
+            self.N,
+            start=self.start,
+            L=self.L,
+            coefficients=self.coefficients,
+            L_train=self.L_train,
+            samples=self.samples,
+            seed=self.seed,
+            workers=workers,
+        )
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything one figure needs.
+
+    Attributes
+    ----------
+    predictions : mapping of str to Prediction
+    simulations : mapping of str to sequence of Simulation
+        Groups, each drawn as one.
+    transitions : tuple of str
+        Groups whose simulated transition in alpha is extracted.
+    """
+
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    simulations: Mapping[str, Sequence[Simulation]] = field(default_factory=dict)
+    transitions: tuple[str, ...] = ()
+
+    def all_simulations(self) -> list[Simulation]:
+        """Without repetition, in the order of declaration."""
+        return list(dict.fromkeys(s for group in self.simulations.values() for s in group))
+
+    def results(self, records: Mapping[str, Record], *, progress: Callable[[str, int, int], None]) -> Results:
+        """Compute the predictions and join them with the records."""
+        predictions = {}
+        for done, (name, prediction) in enumerate(self.predictions.items()):
+            progress(f"theory, {name}", done, len(self.predictions))
+            predictions[name] = prediction.compute()
+        groups = {name: [records[s.key] for s in group] for name, group in self.simulations.items()}
+        return Results(predictions, groups, {name: transitions_of(groups[name]) for name in self.transitions})
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a figure draws.
+
+    Attributes
+    ----------
+    predictions : dict
+        By the names of the spec.
+    records : dict of list of Record
+    transitions : dict of (Transition or None)
+        None where no size brackets the transition.
+    """
+
+    predictions: dict[str, Any]
+    records: dict[str, list[Record]]
+    transitions: dict[str, Transition | None] = field(default_factory=dict)
+
+
+def transitions_of(records: Sequence[Record]) -> Transition | None:
+    """Return the simulated transition from the sizes whose loads bracket it; None if there are none."""
+    bracketing: list[Record] = []
+    for N in sorted({r.N for r in records}):
+        here = [r for r in records if r.N == N]
+        fractions = [r["retrieved_fraction"].value for r in here]
+        if min(fractions) < 0.5 < max(fractions):
+            bracketing += here
+    if not bracketing:
+        return None
+    try:
+        return transition(bracketing)
+    except InvalidInput:
+        return None

@@ -1,0 +1,121 @@
+"""Where measurement records come from: this run's folder, the records that come with the package, or a simulation.
+
+The folder is the queue: missing = declared minus valid.  Each record is written, whole, the moment it is
+computed, so an interrupted run loses at most the one it was at; a damaged record counts as missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from numerics.records import Record
+from paper_figures.files import folder, replacing
+from paper_figures.plan import Simulation
+from theory.errors import InvalidInput
+
+__all__ = ["fulfil", "read_archive", "write_archive"]
+
+Progress = Callable[[str, int, int], None]
+
+
+def fulfil(
+    simulations: Sequence[Simulation],
+    *,
+    store: Path,
+    archive: Path | None = None,
+    workers: int = 1,
+    progress: Progress,
+) -> dict[str, Record]:
+    """Return the record of every simulation, computing those that are missing or damaged.
+
+    Parameters
+    ----------
+    simulations : sequence of Simulation
+    store : Path
+        Folder of records made here, one file each.
+    archive : Path, optional
+        File of records to fall back on before computing.
+    workers : int
+        Threads of each simulation; records do not depend on it.
+    progress : callable
+        Called as ``progress(label, done, total)``.
+
+    Returns
+    -------
+    dict of str to Record
+        By key.
+    """
+    archived = read_archive(archive) if archive is not None else {}
+    found: dict[str, Record] = {}
+    for s in simulations:
+        record = _valid(s, _load(store / f"{s.key}.json")) or _valid(s, archived.get(s.key))
+        if record is not None:
+            found[s.key] = record
+    missing = [s for s in simulations if s.key not in found]
+    known = len(found)
+    if missing:
+        folder(store)
+    for done, s in enumerate(missing):
+        progress(f"simulating N = {s.N} from '{s.start}'", known + done, len(simulations))
+        record = s.run(workers=workers)
+        record.save(store / f"{s.key}.json")
+        found[s.key] = record
+    progress(f"{known} records at hand, {len(missing)} computed", len(simulations), len(simulations))
+    return found
+
+
+def read_archive(path: Path) -> dict[str, Record]:
+    """Read an archive, one record with its checksum a line, by key; damaged lines are left out.
+
+    Parameters
+    ----------
+    path : Path
+        An absent file is an empty archive.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if entry["sha256"] == _digest(entry["key"], entry["record"]):
+                found[str(entry["key"])] = Record.from_json(entry["record"])
+        except (ValueError, KeyError, TypeError, InvalidInput):
+            continue
+    return found
+
+
+def write_archive(path: Path, records: Mapping[str, Record]) -> None:
+    """Write records without their per-sample values, which means and errors over samples make dispensable here."""
+    with replacing(path) as temporary:
+        temporary.write_text("".join(_lines(records.items())), encoding="utf-8")
+
+
+def _lines(records: Iterable[tuple[str, Record]]) -> Iterable[str]:
+    for key, record in records:
+        data = replace(record, values={}).to_json()
+        entry = {"key": key, "sha256": _digest(key, data), "record": data}
+        yield json.dumps(entry, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _digest(key: str, data: Mapping[str, Any]) -> str:
+    text = json.dumps([key, data], sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _load(path: Path) -> Record | None:
+    try:
+        return Record.load(path)
+    except InvalidInput:
+        return None
+
+
+def _valid(simulation: Simulation, record: Record | None) -> Record | None:
+    return record if record is not None and simulation.matches(record) else None
