@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from theory import continuation, phase
 from theory.crossings import FINDERS, Crossing, equal_free_energies, spinodals, zero_replicon
 from theory.errors import InvalidInput, NotConverged
-from theory.folds import Folds, fold_problem, solve_folds
-from theory.model import LINES, checked, normalise
+from theory.folds import Folds, fold_problem, null_vectors, solve_folds
+from theory.model import LINES, Parameter, checked, normalise
 from theory.points import Point, anchor, at_point, reported, span_of
 from theory.problem import Status, scale_of
 
@@ -21,6 +21,8 @@ __all__ = ["Boundary", "StateBranch", "branch", "phase_line"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+
+ENGINES = ("numpy", "compiled")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def phase_line(
     along: str,
     values: Sequence[float],
     L: int | None = None,
+    engine: str = "numpy",
     progress: Progress | None = None,
 ) -> Boundary:
     """Solve a phase boundary at many values of a second parameter.
@@ -96,6 +99,9 @@ def phase_line(
         The second parameter.
     values : sequence of float
         Its values.
+    engine : {'numpy', 'compiled'}
+        'compiled' walks along a spinodal in machine code (Ising models at T = 0; seconds of compilation the first
+        time, then thousands of folds a second); the values are the same to rounding.
     progress : callable or None
         Called as ``progress(done, total)``.
 
@@ -116,92 +122,185 @@ def phase_line(
     >>> [round(float(v), 9) for v in line.values]
     [0.13504919, 0.103329783]
     """
-    state, L = checked(replace(model, **{along: values[0]}) if _known(model, along) else model, state, vary=vary, L=L)
-    line = normalise(line, LINES, "line")
-    if along == vary:
-        raise InvalidInput(f"'{along}' is both the unknown and the given parameter; choose two different ones.")
     given = np.array(values, float)
     if given.ndim != 1 or not given.size:
         raise InvalidInput(f"values of {along} have shape {given.shape}; give a non-empty list of numbers.")
-    models = [replace(model, **{along: float(v)}) for v in given]
-    found: list[Crossing | None] = [None] * len(models)
-    if line == "spinodal" and given.size > 3:
-        found = _fold_line(models, state, L, vary, along)
-    elif line != "spinodal":
-        found = _line_by_line(models, state, L, line, vary, progress)
-    results = []
-    for i, (m, crossing) in enumerate(zip(models, found, strict=True)):
-        if crossing is not None:
-            results.append(phase.threshold_of(m, state, L, line, vary, [crossing], ""))
-        else:
-            size = L if state == "mixture" else None
-            results.append(phase.threshold(m, state, line=line, vary=vary, L=size, throw=False))
-        if progress is not None:
-            progress(i + 1, len(models))
-    return _boundary(results, along, given)
+    if engine not in ENGINES:
+        raise InvalidInput(f"engine '{engine}' is unknown; choose one of {', '.join(ENGINES)}.")
+    parameter = _declared(model, along)
+    for v in given:
+        parameter.check(float(v))
+    state, L = checked(replace(model, **{along: float(given[0])}), state, vary=vary, L=L)
+    line = normalise(line, LINES, "line")
+    if along == vary:
+        raise InvalidInput(f"'{along}' is both the unknown and the given parameter; choose two different ones.")
+    if line == "spinodal" and engine == "compiled":
+        solved = _walked(model, state, L, vary, along, given)
+    elif line == "spinodal" and given.size > 3:
+        solved = _fold_line(model, state, L, vary, along, given)
+    else:
+        solved = _Solved.empty(given.size)
+    return _boundary(model, state, L, line, vary, along, given, solved, progress)
 
 
-def _known(model: Any, name: str) -> bool:
-    names = [p.name for p in model.parameters]
-    if name not in names:
-        raise InvalidInput(f"'{name}' is not a parameter of {model.name}; choose from {', '.join(names)}.")
-    return True
-
-
-def _boundary(results: list[phase.Threshold], along: str, given: Array) -> Boundary:
-    first = results[0]
-    keys = max((r.order_parameters for r in results), key=len)
-    nan = float("nan")
-    return Boundary(
-        model=first.model,
-        state=first.state,
-        L=first.L,
-        line=first.line,
-        vary=first.vary,
-        along=along,
-        parameters={k: v for k, v in first.parameters.items() if k != along},
-        along_values=given,
-        values=np.array([nan if r.value is None else r.value for r in results]),
-        errors=np.array([nan if r.error is None else r.error for r in results]),
-        statuses=[r.status for r in results],
-        order_parameters={
-            k: np.array([nan if r.order_parameters.get(k) is None else r.order_parameters[k] for r in results], float)
-            for k in keys
-        },
-        state_exists=[r.state_exists for r in results],
+def _declared(model: Any, name: str) -> Parameter:
+    for p in model.parameters:
+        if p.name == name:
+            return cast(Parameter, p)
+    raise InvalidInput(
+        f"'{name}' is not a parameter of {model.name}; choose from {', '.join(model_parameters(model))}."
     )
 
 
-def _fold_line(models: list[Any], state: str, L: int, vary: str, along: str) -> list[Crossing | None]:
+def model_parameters(model: Any) -> list[str]:
+    """Names of the parameters a model declares."""
+    return [p.name for p in model.parameters]
+
+
+@dataclass
+class _Solved:
+    """Folds found together, by position in the list of values; `done` marks the trustworthy ones."""
+
+    done: NDArray[np.bool_]
+    value: Array
+    error: Array
+    curvature: Array
+    x: Array | None = None
+    point: Point | None = None
+
+    @classmethod
+    def empty(cls, size: int) -> _Solved:
+        nan = np.full(size, np.nan)
+        return cls(np.zeros(size, bool), nan.copy(), nan.copy(), nan.copy())
+
+    def put(self, rows: NDArray[np.int64], x: Array, value: Array, error: Array, curvature: Array) -> None:
+        if self.x is None:
+            self.x = np.full((len(self.done), x.shape[1]), np.nan)
+        self.x[rows], self.value[rows], self.error[rows], self.curvature[rows] = x, value, error, curvature
+        self.done[rows] = True
+
+    def reported(self, vary: str, along: str, given: Array) -> dict[str, Array]:
+        """Order parameters of all solved points at once."""
+        if self.point is None or self.x is None or not self.done.any():
+            return {}
+        p = np.repeat(self.point.parameters[None], len(given), axis=0)
+        p[:, self.point.column(along)], p[:, self.point.column(vary)] = given, self.value
+        rows = np.flatnonzero(self.done)
+        values = iter(self.point.equations.values("reported", self.x[rows], p[rows]).T)
+        out = {}
+        for k, e in self.point.equations.free_energy.reported.items():
+            out[k] = np.full(len(given), np.nan)
+            if e is not None:
+                out[k][rows] = next(values)
+        return out
+
+
+def _boundary(
+    model: Any,
+    state: str,
+    L: int,
+    line: str,
+    vary: str,
+    along: str,
+    given: Array,
+    solved: _Solved,
+    progress: Progress | None,
+) -> Boundary:
+    """Complete what was solved together by points solved alone or from their neighbours."""
+    value, error = solved.value, solved.error
+    side: list[str | None] = [("above" if c > 0 else "below") if np.isfinite(c) else None for c in solved.curvature]
+    statuses = [Status.CONVERGED if d else Status.NO_SOLUTION for d in solved.done]
+    columns = solved.reported(vary, along, given)
+    missing = np.flatnonzero(~solved.done)
+    alone = _one_by_one([replace(model, **{along: float(given[i])}) for i in missing], state, L, line, vary, progress)
+    for i, found in zip(missing, alone, strict=True):
+        statuses[i], side[i] = found.status, found.state_exists
+        if found.value is not None and found.error is not None:
+            value[i], error[i] = found.value, found.error
+        for k, v in found.order_parameters.items():
+            columns.setdefault(k, np.full(given.size, np.nan))[i] = np.nan if v is None else v
+    if progress is not None:
+        progress(given.size, given.size)
+    return Boundary(
+        model=model.name,
+        state=state,
+        L=L if state == "mixture" else None,
+        line=line,
+        vary=vary,
+        along=along,
+        parameters={n: float(getattr(model, n)) for n in model_parameters(model) if n not in (vary, along)},
+        along_values=given,
+        values=value,
+        errors=error,
+        statuses=statuses,
+        order_parameters=columns,
+        state_exists=side,
+    )
+
+
+def _fold_line(model: Any, state: str, L: int, vary: str, along: str, given: Array) -> _Solved:
     """Follow the fold over the range of `along`, interpolate to the values, and polish all of them at once."""
-    values = np.array([getattr(m, along) for m in models])
-    found: list[Crossing | None] = [None] * len(models)
-    positive = np.flatnonzero(values > 0.0)  # T = 0 has equations of its own
+    solved = _Solved.empty(given.size)
+    positive = np.flatnonzero(given > 0.0)  # T = 0 has equations of its own
     if positive.size < 2:
-        return found
-    order = positive[np.argsort(values[positive])]
+        return solved
+    order = positive[np.argsort(given[positive])]
     for seed in (order[len(order) // 2], order[-1], order[0]):
-        crossings, _ = spinodals(models[seed], state, L, vary)
+        crossings, _ = spinodals(replace(model, **{along: float(given[seed])}), state, L, vary)
         if crossings:
             break
-    else:
-        return found
     for crossing in crossings:
-        starts = _follow(crossing, vary, along, values[order])
+        starts = _follow(crossing, vary, along, given[order])
         if not starts:
             continue
-        rows = np.concatenate([np.full(len(s), i) for i, s in starts.items()])
-        z = np.concatenate(list(starts.values()))
-        folds = _polish(crossing.point, z, values[order][rows], vary, along)
-        for k, i in enumerate(order[rows]):
-            if folds.status[k] is not Status.CONVERGED:
-                continue
-            best = found[i]
-            if best is None or folds.parameter[k] > best.value:
-                point = at_point(replace(models[i], **{vary: float(folds.parameter[k])}), state, L)
-                side = "above" if folds.curvature[k] > 0 else "below"
-                found[i] = Crossing(float(folds.parameter[k]), float(folds.error[k]), point, folds.x[k], side)
-    return found
+        rows = order[np.concatenate([np.full(len(s), i) for i, s in starts.items()])]
+        folds = _polish(crossing.point, np.concatenate(list(starts.values())), given[rows], vary, along)
+        solved.point = crossing.point
+        good = np.array([s is Status.CONVERGED for s in folds.status])
+        for k in np.flatnonzero(good):  # of several passages the outermost counts
+            i = rows[k]
+            if not solved.done[i] or folds.parameter[k] > solved.value[i]:
+                one = slice(k, k + 1)
+                solved.put(rows[one], folds.x[one], folds.parameter[one], folds.error[one], folds.curvature[one])
+    return solved
+
+
+def _walked(model: Any, state: str, L: int, vary: str, along: str, given: Array) -> _Solved:
+    """The same by the compiled engine, from the model's own start or a fold found robustly."""
+    from theory import compiled
+
+    if not (given > 0.0).all():
+        raise InvalidInput(f"{along} = 0 cannot be walked through by the compiled engine; use engine='numpy'.")
+    solved = _Solved.empty(given.size)
+    first = replace(model, **{along: float(given[0])})
+    explicit = first.spinodal_start(state, L, vary) if hasattr(first, "spinodal_start") else None
+    if explicit is not None:
+        point = at_point(first, state, L)
+        p = point.parameters.copy()
+        p[point.column(vary)] = explicit[vary]
+        x = np.array([explicit[n] for n in point.equations.names])
+        jacobian = point.equations.problem().linearise(x[None], p[None]).jacobian
+        null = null_vectors(jacobian, scale_of(x[None]))[0] * scale_of(x)
+    else:
+        crossings, _ = spinodals(first, state, L, vary)
+        if not crossings:
+            return solved
+        outermost = max(crossings, key=lambda c: c.value)
+        point, x, p = outermost.point, outermost.x, outermost.point.parameters
+        assert outermost.null is not None
+        null = outermost.null
+    column, other = point.column(vary), point.column(along)
+    count, xs, value, error, curvature = compiled.fold_line(
+        point.equations, x, null, p, column=column, along=other, values=given
+    )
+    rows = np.arange(count)
+    if count:
+        pp = np.repeat(p[None], count, axis=0)
+        pp[:, column], pp[:, other] = value[:count], given[:count]
+        rows = rows[point.equations.problem().inside(xs[:count], pp)]
+    solved.point = point
+    solved.put(rows, xs[rows], value[rows], error[rows], curvature[rows])
+    return solved
 
 
 def _follow(crossing: Crossing, vary: str, along: str, values: Array) -> dict[int, Array]:
@@ -244,26 +343,28 @@ def _polish(point: Point, z: Array, values: Array, vary: str, along: str) -> Fol
     return solve_folds(point.equations.problem(), z[:, :n], p, point.column(vary))
 
 
-def _line_by_line(
+def _one_by_one(
     models: list[Any], state: str, L: int, line: str, vary: str, progress: Progress | None
-) -> list[Crossing | None]:
+) -> list[phase.Threshold]:
     """Each point from its neighbour; a point that fails restarts from scratch and becomes the next neighbour."""
-    found: list[Crossing | None] = []
-    history: list[Crossing] = []
+    found: list[phase.Threshold] = []
+    last: Crossing | None = None
     for i, m in enumerate(models):
-        crossing = _from_neighbours(m, history, line, vary) if history else None
+        if vary == "temperature":
+            m = replace(m, temperature=1.0)
+        crossing = None if last is None or line == "spinodal" else _from_neighbour(m, last, line, vary)
+        why = ""
         if crossing is None:
-            fresh, _ = FINDERS[line](m if vary != "temperature" else replace(m, temperature=1.0), state, L, vary)
+            fresh, why = FINDERS[line](m, state, L, vary)
             crossing = max(fresh, key=lambda c: c.value) if fresh else None
-        found.append(crossing)
-        history = [*history[-1:], crossing] if crossing is not None else []
+        found.append(phase.threshold_of(m, state, L, line, vary, [] if crossing is None else [crossing], why))
+        last = crossing
         if progress is not None:
             progress(i + 1, len(models))
     return found
 
 
-def _from_neighbours(m: Any, history: list[Crossing], line: str, vary: str) -> Crossing | None:
-    last = history[-1]
+def _from_neighbour(m: Any, last: Crossing, line: str, vary: str) -> Crossing | None:
     cold = m.temperature == 0.0 and vary != "temperature"
     if cold != (last.point.model.temperature == 0.0):
         return None

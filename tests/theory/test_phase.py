@@ -366,3 +366,28 @@ def test_branch_goes_through_its_spinodal():
     assert found.stable.any()
     assert not found.stable.all()
     assert found.parameter.min() == pytest.approx(found.folds[0], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("state", "L", "vary"), [("feature", None, "alpha"), ("feature", None, "alpha_d"), ("mixture", 5, "alpha_d")]
+)
+def test_the_compiled_engine_gives_the_same_line(state, L, vary):
+    along = "alpha_d" if vary == "alpha" else "alpha"
+    values = np.geomspace(0.001, 0.13, 30) if vary == "alpha" else np.geomspace(20, 0.002, 30)
+    options = {"L": L, "vary": vary, "along": along, "values": values}
+    ours = phase_line(RandomFeatures(), state, engine="compiled", **options)
+    reference = phase_line(RandomFeatures(), state, **options)
+    assert all(s is Status.CONVERGED for s in ours.statuses)
+    np.testing.assert_allclose(ours.values, reference.values, rtol=1e-12)
+    assert ours.state_exists == reference.state_exists
+    for name, column in reference.order_parameters.items():
+        np.testing.assert_allclose(ours.order_parameters[name], column, rtol=1e-6, err_msg=name)
+
+
+def test_engines_that_do_not_exist_or_do_not_apply_are_refused():
+    with pytest.raises(InvalidInput, match="engine 'fortran'"):
+        phase_line(RandomFeatures(), "feature", along="alpha_d", values=[0.05], engine="fortran")
+    with pytest.raises(InvalidInput, match="temperature = 0"):
+        phase_line(Hopfield(), along="temperature", values=[0.0], engine="compiled")
+    with pytest.raises(InvalidInput, match="closed form"):
+        phase_line(RandomFeatures(temperature=1.0), "feature", along="alpha_d", values=[0.05], engine="compiled")

@@ -7,6 +7,7 @@ attractors of mixtures it has never seen.  Gaussian equivalence brings sigma dow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
@@ -14,8 +15,9 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import sympy
 from scipy.optimize import brentq
+from scipy.special import erf
 
-from theory.ensembles import SIGN, Coefficients, Nonlinearity, RandomFeaturePatterns, nonlinearity
+from theory.ensembles import CUBIC, ERF, LINEAR, SIGN, Coefficients, Nonlinearity, RandomFeaturePatterns, nonlinearity
 from theory.equations import FreeEnergy
 from theory.model import Limit, Parameter, register
 from theory.models.hopfield import Hopfield
@@ -28,6 +30,13 @@ k1, ks = sympy.symbols("kappa_1_squared kappa_star_squared")
 m, m_hat, t, t_hat, chi, q_hat, dp, X, p_d, dp_hat = sympy.symbols("m m_hat t t_hat chi q_hat dp X p_d dp_hat")
 alpha_T = alpha / alpha_d
 
+_ARCSINE = (2 / sympy.pi) * sympy.asin(sympy.Rational(2, 3))  # E[erf(z)^2]
+_EXACT_WEIGHTS = (
+    (SIGN, 2 / sympy.pi, 1 - 2 / sympy.pi),
+    (LINEAR, sympy.S.One, sympy.S.Zero),
+    (CUBIC, sympy.Integer(9), sympy.Integer(6)),
+    (ERF, 4 / (3 * sympy.pi), _ARCSINE - 4 / (3 * sympy.pi)),
+)
 _OVERLAPS = {"example": ((m, m), (t, t_hat)), "feature": ((m, m_hat),), "mixture": ((m, m_hat),)}
 
 
@@ -107,11 +116,11 @@ class RandomFeatures:
         return (self.name, self.sigma)
 
     def constants(self) -> Mapping[str, Any]:
-        """Hermite weights of sigma; exact for sign."""
+        """Hermite weights of sigma, exact where they are known in closed form."""
         sigma = self.sigma
-        if sigma is SIGN:
-            return {"kappa_1_squared": 2 / sympy.pi, "kappa_star_squared": 1 - 2 / sympy.pi}
-        return {"kappa_1_squared": sigma.kappa_1_squared, "kappa_star_squared": sigma.kappa_star_squared}
+        weights = next((w for known, *w in _EXACT_WEIGHTS if known is sigma), None)
+        first, rest = weights or (sigma.kappa_1_squared, sigma.kappa_star_squared)
+        return {"kappa_1_squared": first, "kappa_star_squared": rest}
 
     def free_energy(self, state: str, L: int) -> FreeEnergy:
         """RS free energy per spin at T > 0, in variables that stay regular as T -> 0."""
@@ -223,6 +232,46 @@ class RandomFeatures:
             squared = L * overlap**2
             first = {"m": overlap, "m_hat": ratio * kappa**2 * overlap}
         return {**first, **self._closure(0.0, squared)}
+
+    def spinodal_start(self, state: str, L: int, vary: str) -> Mapping[str, float] | None:
+        """A point near the T = 0 spinodal of features and mixtures, where everything is explicit in y = m_hat/s.
+
+        At fixed alpha_T, alpha_D(y) is explicit and the spinodal is its maximum; a coarse table in alpha_T is
+        inverted for the parameter that is given.
+        """
+        if state not in ("feature", "mixture") or self.temperature != 0.0 or vary not in ("alpha", "alpha_d"):
+            return None
+        w1, ws = self.sigma.kappa_1_squared, self.sigma.kappa_star_squared
+        y = np.linspace(0.4, 6.0, 141)
+        zeta = np.arange(-L, L + 1, 2.0)
+        weight = np.array([math.comb(L, k) for k in range(L + 1)]) / 2.0**L
+        overlap = (weight * zeta) @ erf(np.outer(zeta, y) / np.sqrt(2.0)) / L
+        C = weight @ (2.0 * np.exp(-0.5 * np.outer(zeta, y) ** 2)) / np.sqrt(2.0 * np.pi) * y / overlap
+        lowest = 5.0 if vary == "alpha" else max(5.0, float(self.alpha or 0.0) / 0.14)
+        ratio = np.geomspace(lowest, 1e4 * lowest, 40)[:, None]
+        a = 1.0 / (1.0 - C) ** 2
+        with np.errstate(all="ignore"):
+            gain = 1.0 / (1.0 - a * C * C / ratio)
+            load = overlap**2 * (ratio / y**2 - L * (ws / w1 + a) * gain)
+            load = load / ((ws / w1 + a) ** 2 * gain + a * ratio)
+        load[~((C < 1.0) & (gain > 0.0) & np.isfinite(load))] = -1.0
+        best = np.argmax(load, axis=1)
+        top = load[np.arange(len(best)), best]
+        keep = top > 0.0
+        if keep.sum() < 2:
+            return None
+        best, top, known = best[keep], top[keep], ratio[keep, 0]
+        given = np.log(known * top) if vary == "alpha_d" else np.log(top)
+        target = math.log(float(self.alpha or 0.0) if vary == "alpha_d" else float(self.alpha_d or 0.0))
+        if not given[0] <= target <= given[-1]:
+            return None
+        found = float(np.exp(np.interp(target, given, np.log(known))))
+        k = int(best[np.argmin(np.abs(given - target))])
+        value = float(self.alpha or 0.0) / found if vary == "alpha_d" else float(self.alpha_d or 0.0) * found
+        near = replace(self, alpha=value) if vary == "alpha" else replace(self, alpha_d=value)
+        closed = near._closure(float(C[k]), L * float(overlap[k]) ** 2)
+        m_hat_0 = found * closed["dp_hat"] * float(overlap[k])
+        return {"m": float(overlap[k]), "m_hat": m_hat_0, **closed, vary: value}
 
     def _mean_absolute(self) -> float:
         """Overlap of ``s = sign(xi)`` with xi, ``E |sigma|``."""
