@@ -162,7 +162,11 @@ class Equations:
         unknown = free_energy.expression.free_symbols - set(self.variables) - set(self.parameters)
         if unknown:
             listed = ", ".join(sorted(map(str, unknown)))
-            raise InvalidInput(f"the free energy contains {listed}, declared neither as variable nor as parameter.")
+            known = {str(s) for s in (*self.variables, *self.parameters)}
+            hint = "; make it a plain symbol, without assumptions" if known & {str(s) for s in unknown} else ""
+            raise InvalidInput(
+                f"the free energy contains {listed}, declared neither as variable nor as parameter{hint}."
+            )
 
     @cached_property
     def residual(self) -> list[sympy.Expr]:
@@ -312,11 +316,43 @@ class Equations:
         )
 
     def latex(self) -> dict[str, str]:
-        """The free energy and the saddle-point equations ``x = ...`` as LaTeX."""
-        out = {"free_energy": sympy.latex(self.free_energy.expression)}
+        """The free energy and the saddle-point equations ``x = ...`` as LaTeX.
+
+        ``F_n(M, R)`` is the site average ``E_z g^{(n)}(M + sqrt(R) z)`` of `theory.sites`, with ``g = ln 2 cosh`` (a
+        superscript 0 marks T = 0, where ``g = |h|``); ``A_{abn}`` carries the weights of the example state.
+
+        Examples
+        --------
+        >>> m, h = sympy.symbols("m h_hat")
+        >>> Equations(FreeEnergy(m**2 / 2 - h * m, ((m, m),)), ("h_hat",)).latex()["m"]
+        'm = \\\\hat{h}'
+        """
+        names = {s: _typeset(str(s)) for s in (*self.variables, *self.parameters)}
+        out = {"free_energy": sympy.latex(self.free_energy.expression, symbol_names=names)}
         for v, r in zip(self.variables, self.residual, strict=True):
-            out[str(v)] = f"{sympy.latex(v)} = {sympy.latex(sympy.expand_mul(v - r))}"
+            right = sympy.Add(*(sympy.factor_terms(t) for t in sympy.Add.make_args(sympy.expand_mul(v - r))))
+            out[str(v)] = f"{names[v]} = {sympy.latex(right, symbol_names=names)}"
         return out
+
+
+def _typeset(name: str) -> str:
+    """LaTeX of a name of the field: temperature is T, x_hat has a hat, dp is a difference.
+
+    Examples
+    --------
+    >>> _typeset("p_d_hat"), _typeset("kappa_1_squared")
+    ('\\\\hat{p}_{d}', '\\\\kappa_{1}^{2}')
+    """
+    if name == "temperature":
+        return "T"
+    if name.endswith("_squared"):
+        return _typeset(name.removesuffix("_squared").replace("star", "*")) + "^{2}"
+    stem, hat, _ = name.partition("_hat")
+    letter, _, index = stem.partition("_")
+    delta = "\\delta " if letter == "dp" else ""
+    letter = sympy.latex(sympy.Symbol(letter.removeprefix("d") if delta else letter))
+    letter = f"\\hat{{{letter}}}" if hat else letter
+    return delta + letter + (f"_{{{index}}}" if index else "")
 
 
 def _columns(*blocks: Array) -> list[Array]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from theory import saddle
 from theory.equations import Equations
 from theory.errors import InvalidInput
-from theory.model import Parameter
+from theory.model import Parameter, checked
 from theory.problem import Status
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "converge",
     "declared",
     "entropy_of",
+    "equations",
     "equations_of",
     "frozen",
     "reported",
@@ -144,6 +145,33 @@ def equations_of(model: Any, state: str, L: int) -> Equations:
     if model.temperature == 0.0 and state == "paramagnet":
         raise InvalidInput("temperature = 0 has no paramagnet (every spin follows its field); give temperature > 0.")
     return _compiled(model.structure(), cast(Hashable, type(model)), state, L, model.temperature == 0.0, _Ref(model))
+
+
+def equations(model: Any, state: str = "example", *, L: int | None = None) -> Equations:
+    """Everything derived from the free energy of a state, at T = 0 or T > 0 as the model's temperature says.
+
+    Parameters
+    ----------
+    model : Model
+        Its loads may be open.
+    state : str
+    L : int or None
+        Size of a mixture.
+
+    Returns
+    -------
+    Equations
+        With `residual` and `hessian` as SymPy expressions, and `latex()`.
+
+    Examples
+    --------
+    >>> from theory.models.hopfield import Hopfield
+    >>> equations(Hopfield(), "example").residual[0]
+    m - IsingZero(1, m, alpha*q_hat)
+    """
+    loads = {p.name: 1.0 for p in model.parameters if getattr(model, p.name, 0.0) is None}
+    state, L = checked(replace(model, **loads), state, L=L)
+    return equations_of(model, state, L)
 
 
 def at_point(model: Any, state: str, L: int) -> Point:

@@ -6,9 +6,9 @@ of the coupling, so that T_g = 1 + sqrt(alpha).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import sympy
@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from theory.ensembles import IidPatterns
 from theory.equations import FreeEnergy
-from theory.model import Limit, Parameter, register
+from theory.model import Limit, Model, Parameter, register
 from theory.sites import Ising, IsingZero, antisymmetric, feature_sum, sech4
 
 __all__ = ["Hopfield"]
@@ -27,7 +27,7 @@ _BOUNDS = {m: (-1.0, 1.0), chi: (0.0, np.inf), q_hat: (0.0, np.inf)}
 
 @register
 @dataclass(frozen=True)
-class Hopfield:
+class Hopfield(Model):
     """Amit-Gutfreund-Sompolinsky theory of the Hopfield model.
 
     Parameters
@@ -72,18 +72,6 @@ class Hopfield:
         "  journal = {Annals of Physics},\n  volume = {173},\n  pages = {30--67},\n  year = {1987},\n"
         "  doi = {10.1016/0003-4916(87)90092-3}\n}",
     )
-
-    def __post_init__(self) -> None:
-        for p in self.parameters:
-            p.check(getattr(self, p.name))
-
-    def structure(self) -> Hashable:
-        """All instances share their expressions."""
-        return self.name
-
-    def constants(self) -> Mapping[str, Any]:
-        """The free energy has no symbols besides the parameters."""
-        return {}
 
     def free_energy(self, state: str, L: int) -> FreeEnergy:
         """AGS free energy per spin at T > 0; L patterns condensed with equal overlap m (L = 1: retrieval)."""
@@ -147,10 +135,6 @@ class Hopfield:
             return _spin_glass(a, t)
         overlap = float(feature_sum(abs, L)) / L
         return {"m": overlap, "chi": 0.0, "q_hat": 1.0 if t == 0.0 else max(1e-3, 1.0 - t)}
-
-    def temperature_unit(self) -> float:
-        """The coupling."""
-        return 1.0
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """Retrieval survives at low load and low temperature."""
