@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
@@ -41,14 +41,12 @@ _ATTEMPTS = 4
 
 
 @functools.lru_cache(maxsize=64)
-def _program(equations: Equations, order: int) -> Program:
-    """Residual (order 0), with its Jacobian (1), and with the derivatives of ``J v`` (2)."""
+def _program(equations: Equations, *names: str) -> Program:
+    """The named lists of expressions; 'second' depends on the direction v too."""
     arguments = [*equations.variables, *equations.parameters]
-    if order == 0:
-        return Program(equations.residual, arguments)
-    if order == 1:
-        return Program([*equations.residual, *equations.tangent], arguments)
-    return Program([*equations.residual, *equations.tangent, *equations.second], [*arguments, *equations.directions])
+    if "second" in names:
+        arguments += equations.directions
+    return Program([e for name in names for e in getattr(equations, name)], arguments)
 
 
 @dataclass(frozen=True)
@@ -131,8 +129,8 @@ class System:
         n = self.size
         arguments = [*z[:n], *self.parameters(a, z)]
         if self.pivot is None:
-            return _program(self.point.equations, 0)(a, arguments)
-        out = _program(self.point.equations, 1)(a, arguments)
+            return _program(self.point.equations, "residual")(a, arguments)
+        out = _program(self.point.equations, "residual", "tangent")(a, arguments)
         v = z[n : 2 * n]
         rows = [_dot(out[n * (i + 1) : n * (i + 2)], v, a) for i in range(n)]
         return [*out[:n], *rows, _dot([a.exactly(float(c)) for c in self.pivot], v, a) - 1]
@@ -142,10 +140,10 @@ class System:
         n, zero = self.size, a.exactly(0)
         arguments = [*z[:n], *self.parameters(a, z)]
         if self.pivot is None or self.vary is None:
-            out = _program(self.point.equations, 1)(a, arguments)
-            return [out[n * (i + 1) : n * (i + 2)] for i in range(n)]
+            out = _program(self.point.equations, "tangent")(a, arguments)
+            return [out[n * i : n * (i + 1)] for i in range(n)]
         k, column = len(self.point.equations.varied), self.point.column(self.vary)
-        out = _program(self.point.equations, 2)(a, [*arguments, *z[n : 2 * n]])[n:]
+        out = _program(self.point.equations, "tangent", "second")(a, [*arguments, *z[n : 2 * n]])
         first, second = out[: n * (n + k)], out[n * (n + k) :]
 
         def rows(block: list[Number]) -> tuple[list[list[Number]], list[Number]]:
@@ -193,22 +191,22 @@ def refine(system: System, a: Arithmetic, inverse: Sequence[Sequence[Number]], d
     """
     z = [a.exactly(float(s)) for s in system.start]
     units = system.units
-    previous, tolerance = math.inf, Fraction(1, 10**digits)
+    allowed, tolerance = Fraction(1, 10**4), Fraction(1, 10**digits)
     for _ in range(10 + digits):
         f = system.residual(a, z)
         step = [_dot(row, f, a) for row in inverse]
         size = max(
             (_magnitude(a, s) / Fraction(float(u)) for s, u in zip(step, units, strict=True)), default=Fraction(0)
         )
-        if size > min(previous * 0.5, 1e-4):
+        if size > allowed:
             raise Refused(
-                f"the equations are too nearly singular at this point to refine the double-precision result (a correction "
-                f"of relative size {float(size):.1e} does not shrink)."
+                "the equations are too nearly singular at this point to refine the double-precision result (a "
+                f"correction of relative size {float(size):.1e} does not shrink)."
             )
         z = [a.midpoint(x - s) for x, s in zip(z, step, strict=True)]
         if size < tolerance:
             return z
-        previous = float(size) or tolerance
+        allowed = size / 2
     raise Refused("the refinement did not reach the digits asked for.")
 
 
@@ -223,8 +221,8 @@ def _refined(system: System, digits: int, wanted: Sequence[int]) -> list[str]:
         raise InvalidInput(f"digits = {digits} is not allowed; give a number from 1 to 1000.")
     if system.inexact and digits > DOUBLE_DIGITS:
         raise Refused(
-            f"{', '.join(system.inexact)} of this nonlinearity is known in double precision only, so no more than "
-            f"{DOUBLE_DIGITS} digits are meaningful."
+            f"{', '.join(system.inexact)} of the model are known in double precision only; ask for "
+            f"{DOUBLE_DIGITS} digits or fewer."
         )
     try:
         return _verified(system, digits, wanted)
@@ -253,8 +251,12 @@ def _verified(system: System, digits: int, wanted: Sequence[int]) -> list[str]:
             error = 2 * correction + abs(values[k]) / 2**coarse.bits
             best.append(truncated(values[k] - error, values[k] + error, digits))
         if all(count == digits for _, count in best):
-            break
-    return [text for text, _ in best]
+            return [text for text, _ in best]
+    unclear = next(k for k, (_, count) in zip(wanted, best, strict=True) if count < digits)
+    raise Refused(
+        f"{system.names[unclear]} is closer to {float(values[unclear]):.6g} than {digits} digits can tell, so that its "
+        "leading digits are not determined."
+    )
 
 
 def fold_digits(point: Point, vary: str, value: float, x: Array, null: Array | None, digits: int) -> str:
@@ -303,7 +305,7 @@ def solution_digits(point: Point, x: Array, digits: int) -> dict[str, str]:
     >>> from theory.points import at_point
     >>> glass = at_point(Hopfield(alpha=0.1), "spin_glass", 1)
     >>> solution_digits(glass, glass.start(), 25)["chi"]  # 1 / (1 + sqrt(pi/20))
-    '0.7161761199420635955178...'
+    '0.7161616845946512465905...'
     """
     system = System.solution(point, x)
     return dict(zip(system.names, _refined(system, digits, range(len(system.start))), strict=True))
@@ -372,20 +374,20 @@ def with_digits(result: Threshold, crossing: Crossing, vary: str, digits: int | 
     MissingExtra
         If `certify` is set and python-flint is not installed.
     """
-    arguments: tuple[Any, ...] = (crossing.point, vary, crossing.value, crossing.x, crossing.null)
+    at = (crossing.point, vary, crossing.value, crossing.x, crossing.null)
     reasons: list[str] = []
     if certify:
         from theory.certify import certify_fold
 
         try:
-            certificate = certify_fold(*arguments, digits or CERTIFIED_DIGITS)
+            certificate = certify_fold(*at, digits=digits or CERTIFIED_DIGITS)
             return replace(result, digits=certificate.digits, certificate=certificate.to_json())
         except Refused as reason:
             result = replace(result, certificate={"certified": False, "reason": str(reason)})
             reasons.append(f"not certified: {reason}")
     if digits is not None:
         try:
-            result = replace(result, digits=fold_digits(*arguments, digits))
+            result = replace(result, digits=fold_digits(*at, digits=digits))
         except Refused as reason:
             reasons.append(f"no further digits: {reason}")
     return replace(result, message=" ".join(filter(None, [result.message, *reasons])))

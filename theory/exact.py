@@ -8,6 +8,7 @@ becomes p/q in the target arithmetic, pi becomes pi, and a float inside an expre
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -162,8 +163,7 @@ class Balls:
         return getattr(x, name)()
 
     def integral(self, f: Callable[[Number], Number], edges: Sequence[float]) -> Number:
-        acb = self._flint.acb
-        pairs = zip(edges[:-1], edges[1:], strict=True)
+        acb, pairs = self._flint.acb, itertools.pairwise(edges)
         # Analyticity need not be checked by f: it is meromorphic, and a pole in a ball makes the ball infinite.
         return sum((acb.integral(lambda z, _: f(z), acb(a), acb(b)).real for a, b in pairs), self._arb(0))
 
@@ -176,8 +176,8 @@ class Balls:
     def bounds(self, x: Number) -> tuple[Fraction, Fraction]:
         if not x.is_finite():
             raise ArithmeticError("the ball is not finite")
-        low, high = (_dyadic(*map(int, end.man_exp())) for end in (x.lower(), x.upper()))
-        return low, high
+        centre, radius = (_dyadic(*map(int, part.man_exp())) for part in (x.mid(), x.rad()))
+        return centre - radius, centre + radius
 
     def ball(self, centre: Number, radius: Number) -> Number:
         """The ball around a centre."""
@@ -324,7 +324,8 @@ class Program:
             elif name == "member":
                 value = done[inputs[0]][payload]
             elif name == "family":
-                value = site_orders(arithmetic, *payload, [done[k] for k in inputs])
+                family, indices = payload
+                value = site_orders(arithmetic, family, indices, [done[k] for k in inputs])
             elif name == "pi":
                 value = arithmetic.pi
             else:

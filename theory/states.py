@@ -51,6 +51,8 @@ class Solution:
         Estimated error of each variable.
     message : str
         One sentence when the status is not CONVERGED.
+    variables : dict of str to float or None
+        The model's own unknowns, from which `order_parameters` follow; not part of the JSON form.
     """
 
     model: str
@@ -68,10 +70,11 @@ class Solution:
     transverse: float | None = None
     error: dict[str, float] | None = None
     message: str = ""
+    variables: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The solution as plain types; unknown numbers are None."""
-        return {**self.__dict__, "status": self.status.value}
+        return {k: v for k, v in self.__dict__.items() if k != "variables"} | {"status": self.status.value}
 
 
 def solve(
@@ -266,4 +269,5 @@ def _solution(
         rs_stable=rs_stable(point, x),
         transverse=None if point.equations.free_energy.transverse is None else point.scalar("transverse", x),
         error=None if error is None else dict(zip(names, map(float, error), strict=True)),
+        variables=dict(zip(names, map(float, x), strict=True)),
     )
