@@ -24,7 +24,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Crossing:
-    """One root found by a line: value, error, the state there and the side on which the state exists."""
+    """One root found by a line: value, error, the state there and the side on which the state exists.
+
+    `null` is the null vector of a fold in the units of the variables; its length has no meaning.
+    """
 
     value: float
     error: float
