@@ -58,7 +58,7 @@ class Curve:
     @property
     def label(self) -> str:
         """Name for tables and legends."""
-        return f"{self.state}{f' L={self.L}' if self.L else ''} {self.line}"
+        return f"{self.state}{f' L={self.L}' if self.L else ''} {'AT' if self.line == 'at' else self.line}"
 
     @property
     def failures(self) -> int:
