@@ -172,16 +172,16 @@ class Equations:
     def residual(self) -> list[sympy.Expr]:
         """``(df/dx_hat)/c`` in the order of `variables`: entry k updates variable k."""
         f = self.free_energy.expression
-        terms = sympy.Add.make_args(f)
         updates: dict[sympy.Symbol, sympy.Expr] = {}
         for x, y in self.free_energy.pairs:
-            c = self._coefficient(terms, x, y)
+            c = self.coefficient(x, y)
             updates[x] = sympy.diff(f, y) / c
             updates[y] = sympy.diff(f, x) / c
         return [updates[v] for v in self.variables]
 
-    def _coefficient(self, terms: tuple[sympy.Expr, ...], x: sympy.Symbol, y: sympy.Symbol) -> sympy.Expr:
+    def coefficient(self, x: sympy.Symbol, y: sympy.Symbol) -> sympy.Expr:
         """The factor of ``x y`` (or of ``x^2/2``) in a term free of all other variables."""
+        terms = sympy.Add.make_args(self.free_energy.expression)
         unit = x * y if x != y else x**2 / 2
         found = [t / unit for t in terms if not (t / unit).free_symbols & set(self.variables)]
         if not found:
