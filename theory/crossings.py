@@ -17,7 +17,15 @@ from theory.folds import fold_problem, solve_folds
 from theory.points import Point, anchor, at_point, declared, frozen, span_of
 from theory.problem import Status, scale_of
 
-__all__ = ["FINDERS", "Crossing", "equal_free_energies", "spinodals", "uncondensed_at", "zero_replicon"]
+__all__ = [
+    "FINDERS",
+    "Crossing",
+    "equal_free_energies",
+    "explicit_start",
+    "spinodals",
+    "uncondensed_at",
+    "zero_replicon",
+]
 
 Array = NDArray[np.float64]
 
@@ -72,7 +80,24 @@ def _fold_crossing(point: Point, x: Array, vary: str, value: float, null: Array 
     return Crossing(float(f.parameter[0]), float(f.error[0]), there, f.x[0], side, null=f.null_vector[0] * scale_of(x))
 
 
+def explicit_start(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | None:
+    """A point close to the spinodal, where the model can give one in closed form."""
+    values = model.spinodal_start(state, L, vary) if hasattr(model, "spinodal_start") else None
+    if values is None:
+        return None
+    point = at_point(replace(model, **{vary: values[vary]}), state, L)
+    return point, np.array([values[n] for n in point.equations.names])
+
+
 def spinodals(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing], str]:
+    """Folds of a state in one parameter, and why there are none."""
+    near = explicit_start(model, state, L, vary)
+    if near is not None:
+        point, x = near
+        value = float(point.parameters[point.column(vary)])
+        crossing = _fold_crossing(point, x, vary, value, None)
+        if crossing is not None and abs(crossing.value / value - 1.0) < 0.1:
+            return [crossing], ""
     found = anchor(model, state, L, vary)
     if found is not None:
         point, x = found

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import continuation, phase
-from theory.crossings import FINDERS, Crossing, equal_free_energies, spinodals, zero_replicon
+from theory.crossings import FINDERS, Crossing, equal_free_energies, explicit_start, spinodals, zero_replicon
 from theory.errors import InvalidInput, NotConverged
 from theory.folds import Folds, fold_problem, null_vectors, solve_folds
 from theory.model import LINES, Parameter, checked, normalise
@@ -273,12 +273,10 @@ def _walked(model: Any, state: str, L: int, vary: str, along: str, given: Array)
         raise InvalidInput(f"{along} = 0 cannot be walked through by the compiled engine; use engine='numpy'.")
     solved = _Solved.empty(given.size)
     first = replace(model, **{along: float(given[0])})
-    explicit = first.spinodal_start(state, L, vary) if hasattr(first, "spinodal_start") else None
-    if explicit is not None:
-        point = at_point(first, state, L)
-        p = point.parameters.copy()
-        p[point.column(vary)] = explicit[vary]
-        x = np.array([explicit[n] for n in point.equations.names])
+    near = explicit_start(first, state, L, vary)
+    if near is not None:
+        point, x = near
+        p = point.parameters
         jacobian = point.equations.problem().linearise(x[None], p[None]).jacobian
         null = null_vectors(jacobian, scale_of(x[None]))[0] * scale_of(x)
     else:
