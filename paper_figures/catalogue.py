@@ -23,6 +23,9 @@ _FIGURES = (
     ("negri2023", "phase-diagram"),
     ("negri2023", "magnetisations"),
     ("negri2023", "decisive"),
+    ("kalaj2024", "mixture-spinodals"),
+    ("kalaj2024", "unseen"),
+    ("kalaj2024", "unseen-map"),
 )
 
 
