@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from spinodal.diagrams import Diagram, diagram
     from spinodal.results import load, save
     from spinodal.validation import Validation, validate
+    from theory.checks import Check, conformance
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
     from theory.lines import Boundary, StateBranch, branch, phase_line
-    from theory.model import Parameter, models, register
+    from theory.model import Model, Parameter, models, register
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
     from theory.phase import Threshold, threshold
+    from theory.points import equations
     from theory.saddle import Anderson, FixedPoint, Newton, Status
     from theory.states import Solution, solve
 
@@ -49,13 +51,15 @@ _HOME = {
     "spinodal.diagrams": ("Diagram", "diagram"),
     "spinodal.results": ("load", "save"),
     "spinodal.validation": ("Validation", "validate"),
+    "theory.checks": ("Check", "conformance"),
     "theory.ensembles": ("Nonlinearity", "nonlinearity"),
     "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
     "theory.lines": ("Boundary", "StateBranch", "branch", "phase_line"),
-    "theory.model": ("Parameter", "models", "register"),
+    "theory.model": ("Model", "Parameter", "models", "register"),
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),
     "theory.phase": ("Threshold", "threshold"),
+    "theory.points": ("equations",),
     "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
     "theory.states": ("Solution", "solve"),
 }
@@ -65,12 +69,14 @@ __all__ = [
     "Agreement",
     "Anderson",
     "Boundary",
+    "Check",
     "Diagram",
     "FixedPoint",
     "Hopfield",
     "InvalidInput",
     "Measurement",
     "MissingExtra",
+    "Model",
     "Newton",
     "Nonlinearity",
     "NotConverged",
@@ -86,7 +92,9 @@ __all__ = [
     "__version__",
     "agreement",
     "branch",
+    "conformance",
     "diagram",
+    "equations",
     "load",
     "models",
     "nonlinearity",
