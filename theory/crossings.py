@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from theory import continuation, saddle
 from theory.folds import fold_problem, solve_folds
-from theory.points import Point, anchor, at_point, declared, frozen, span_of
+from theory.points import Point, anchor, at_point, declared, settle, settled, span_of
 from theory.problem import Status, scale_of
 
 __all__ = [
@@ -173,9 +173,9 @@ def uncondensed_at(point: Point, guess: tuple[Point, Array] | None = None) -> tu
         glass = at_point(model, "spin_glass", 1)
         starts = [glass.start()] if guess is None or guess[0].state != "spin_glass" else [guess[1], glass.start()]
         for first in starts:
-            x, status, _ = saddle.Newton().iterate(glass.equations.problem(), first[None], glass.parameters[None])
-            if status[0] is Status.CONVERGED and frozen(glass, x[0]):
-                return glass, x[0]
+            roots = settle(glass, first)
+            if settled(glass, roots):
+                return glass, roots.x[0]
     if model.temperature == 0.0 or "paramagnet" not in model.states:
         return None
     flat = at_point(model, "paramagnet", 1)

@@ -33,6 +33,8 @@ __all__ = [
     "frozen",
     "reported",
     "rs_stable",
+    "settle",
+    "settled",
     "span_of",
 ]
 
@@ -190,6 +192,22 @@ def converge(point: Point, start: Array) -> Array | None:
         if status[0] is Status.CONVERGED and point.condensed(x[0]) > 1e-4 and point.stable(x[0]):
             return np.asarray(x[0])
     return None
+
+
+def settle(point: Point, start: Array) -> saddle.Roots:
+    """An uncondensed state: Newton from the start, and where that fails from where a damped iteration leads."""
+    problem = point.equations.problem()
+    roots = saddle.solve(problem, start, point.parameters, throw=False)
+    if settled(point, roots):
+        return roots
+    near = saddle.FixedPoint(tolerance=1e-3, max_iterations=2000).iterate(problem, start[None], point.parameters[None])
+    second = saddle.solve(problem, near[0], point.parameters, throw=False)
+    return second if settled(point, second) else roots
+
+
+def settled(point: Point, roots: saddle.Roots) -> bool:
+    """Whether a root was found that is the uncondensed state asked for; a spin glass is frozen."""
+    return bool(roots.converged[0]) and (point.state != "spin_glass" or frozen(point, roots.x[0]))
 
 
 def span_of(model: Any, vary: str) -> tuple[float, float]:

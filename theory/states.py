@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from theory import continuation, saddle
 from theory.errors import InvalidInput, NotConverged, nearest
 from theory.model import checked
-from theory.points import Point, anchor, at_point, converge, entropy_of, frozen, reported, rs_stable
+from theory.points import Point, anchor, at_point, converge, entropy_of, frozen, reported, rs_stable, settle
 from theory.problem import Status
 
 __all__ = ["Solution", "solve"]
@@ -214,11 +214,10 @@ def _follow(
 
 
 def _uncondensed(point: Point) -> Solution:
-    x = point.start()
-    roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
+    roots = settle(point, point.start())
     status: Status = roots.status[0]
     message = ""
-    if point.state == "spin_glass" and not frozen(point, roots.x[0]):
+    if point.state == "spin_glass" and status is Status.CONVERGED and not frozen(point, roots.x[0]):
         status = Status.NO_SOLUTION
         message = (
             f"NO_SOLUTION: there is no spin glass at {_where(point)}: the temperature is above T_g, where the "
