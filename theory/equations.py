@@ -334,6 +334,12 @@ class Equations:
             out[str(v)] = f"{names[v]} = {sympy.latex(right, symbol_names=names)}"
         return out
 
+    def _repr_latex_(self) -> str:
+        """What a notebook shows: the free energy and the equations, one below the other."""
+        f, *equations = self.latex().values()
+        lines = " \\\\\n".join(["f &= " + f, *(e.replace(" = ", " &= ", 1) for e in equations)])
+        return f"$$\\begin{{aligned}}\n{lines}\n\\end{{aligned}}$$"
+
 
 def _typeset(name: str) -> str:
     """LaTeX of a name of the field: temperature is T, x_hat has a hat, dp is a difference.
