@@ -4,8 +4,8 @@
 
 The literal way, as published studies do it: at every load raise alpha_D in steps of 1e-6, iterate the T = 0
 equations with damping 0.7 until no variable moves by more than 1e-5, and call the step where the overlap jumps the
-spinodal.  It is compiled (numba) and warm-started from step to step.  Ours is `phase_line` with its two engines.  Errors are
-against 40-digit spinodals.  Runs alternate A, B, A, B; the ratio is that of medians.
+spinodal.  It is compiled (numba) and warm-started from step to step.  Ours is `phase_line` with its two engines.
+Errors are against 40-digit spinodals.  Runs alternate A, B, A, B; the ratio is that of medians.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def literal_scan(alphas, first, step, damping, stop):
 
 
 def exact(alphas: np.ndarray, starts: np.ndarray) -> list[mpmath.mpf]:
-    """40-digit spinodals: the maximum over y of the explicit solution alpha_D(y; alpha/alpha_D), by secant iteration."""
+    """40-digit spinodals: the maximum over y of the explicit solution alpha_D(y; alpha/alpha_D)."""
     mpmath.mp.dps = 40
     k1, ks = 2 / mpmath.pi, 1 - 2 / mpmath.pi
     phi = lambda u: mpmath.exp(-u * u / 2) / mpmath.sqrt(2 * mpmath.pi)

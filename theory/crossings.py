@@ -106,12 +106,9 @@ def spinodals(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing]
         good = [c for c in crossings if c is not None]
         if good:
             return good, ""
-    detour = _detour(model, state, L, vary)
-    if detour:
-        return detour, ""
-    if found is not None:
         return [], f"the state exists over the whole range of {vary} that was followed, without a spinodal"
-    return [], f"the state was not found at any {vary}"
+    detour = _detour(model, state, L, vary)
+    return detour, "" if detour else f"the state was not found at any {vary}"
 
 
 def _detour(model: Any, state: str, L: int, vary: str) -> list[Crossing]:
@@ -120,7 +117,7 @@ def _detour(model: Any, state: str, L: int, vary: str) -> list[Crossing]:
         target = getattr(model, other)
         if other == vary or target in (None, 0.0):
             continue
-        for factor in (0.97, 0.8, 0.5, 0.1):
+        for factor in (0.97, 0.7, 0.2):
             there = target * (factor if end == "low" else 1.0 / factor)
             if not declared(model, other).allows(there):
                 continue
@@ -258,7 +255,8 @@ def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
     if wanted != state:
         flipped = {"above": "below", "below": "above"}
         found_all = [replace(c, side=flipped[c.side]) for c in found_all]
-    return found_all, f"replica symmetry is {side} along the whole branch"
+    low, high = span_of(point.model, vary)
+    return found_all, f"replica symmetry is {side} all along the branch, which was followed from {low:g} to {high:g}"
 
 
 def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing | None:

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 STATES = ("paramagnet", "spin_glass", "example", "feature", "mixture")
+LARGEST_MIXTURE = 99
 LINES = ("spinodal", "thermodynamic", "at", "continuous")
 
 
@@ -330,10 +331,10 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
         )
     if state == "mixture":
         L = 3 if L is None else L
-        if not (isinstance(L, int) and L >= 3 and L % 2 == 1):
+        if not (isinstance(L, int) and 3 <= L <= LARGEST_MIXTURE and L % 2 == 1):
             raise InvalidInput(
-                f"L = {L} is not allowed; a mixture of Ising features needs an odd L >= 3 (for even L the sum vanishes "
-                "on a finite fraction of sites)."
+                f"L = {L} is not allowed; a mixture of Ising features needs an odd L from 3 to {LARGEST_MIXTURE} (for "
+                "even L the sum vanishes on a finite fraction of sites; the equations have a term per value)."
             )
     elif L is not None and L != 1:
         raise InvalidInput(f"L = {L} is given for the state '{state}'; only state 'mixture' has L features.")

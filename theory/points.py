@@ -186,8 +186,13 @@ def converge(point: Point, start: Array) -> Array | None:
     problem = point.equations.problem()
     if not len(start):
         return start
-    near = saddle.FixedPoint(tolerance=1e-3, max_iterations=400).iterate(problem, start[None], point.parameters[None])
-    for first in (near[0][0], start):
+    near = start
+    for patience in (80, 320):
+        damped = saddle.FixedPoint(tolerance=1e-3, max_iterations=patience)
+        near = damped.iterate(problem, near[None], point.parameters[None])[0][0]
+        if point.condensed(near) < 0.02 * point.condensed(start):  # on its way to zero
+            return None
+    for first in (near, start):
         x, status, _ = saddle.Newton().iterate(problem, first[None], point.parameters[None])
         if status[0] is Status.CONVERGED and point.condensed(x[0]) > 1e-4 and point.stable(x[0]):
             return np.asarray(x[0])

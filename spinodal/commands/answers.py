@@ -121,16 +121,18 @@ def table(out: Console, title: str, columns: Sequence[str], rows: Iterable[Seque
     out.print(grid)
 
 
-def rounded(value: float, error: float) -> tuple[str, str]:
-    """Value and error with the digits that the error leaves.
+def rounded(value: float, error: float | None) -> tuple[str, str]:
+    """Value and error with the digits that the error leaves; one sample has no error.
 
     Examples
     --------
     >>> rounded(0.993971234, 0.00062)
     ('0.99397', '0.00062')
     """
-    if not (math.isfinite(error) and error > 0.0):
-        return f"{value:.6g}", f"{error:.2g}" if math.isfinite(error) else "-"
+    if error is None or not math.isfinite(error):
+        return f"{value:.6g}", "-"
+    if error <= 0.0:
+        return f"{value:.6g}", f"{error:.2g}"
     digits = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{digits}f}", f"{error:.{digits}f}"
 

@@ -33,7 +33,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Names the samples: the same s
 RetrievedAbove = Annotated[
     float, typer.Option("--retrieved-above", help="Final overlap, relative to the initial one, that counts.")
 ]
-Workers = Annotated[int, typer.Option("--workers", help="Processes; the result does not depend on it.")]
+Workers = Annotated[int, typer.Option("--workers", help="Threads; the result does not depend on it.")]
 Backend = Annotated[str, typer.Option("--backend", help="cpu, reference (slow and simple) or gpu.")]
 Out = Annotated[Path | None, typer.Option("--out", show_default=False, help="Save the record (.json).")]
 
