@@ -77,7 +77,7 @@ def draw(results: Results) -> Figure:
         axes.plot(curve.x, curve.y, "x", color="black", markersize=3.5, zorder=5)
         axes.set(xscale="log", xlim=(0.017, 1.2), ylim=(-0.05, 1.15), yticks=[0, 0.5, 1])
         letter(axes, f"({name})", y=0.88)
-        letter(axes, label, x=0.1, y=0.88, color=colour)
+        letter(axes, label, x=0.98, y=0.08, ha="right", va="bottom", color=colour)
         plateau = {"feature": None, "stored": _PLATEAUS[3]}.get(start, _PLATEAUS.get(L or 0))
         if plateau is not None:
             axes.axhline(plateau, color="0.6", linewidth=0.6, zorder=0)

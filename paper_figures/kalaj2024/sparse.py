@@ -19,5 +19,6 @@ def distinct(D: int) -> int:
 
 
 def leaves_unseen(N: int, alpha: float, alpha_d: float) -> bool:
-    """Whether P = alpha N stored examples leave at least about two percent of all examples unseen."""
-    return round(alpha * N) <= 4 * distinct(round(alpha_d * N))
+    """Whether, beside P = alpha N stored examples, enough others are left: about two percent, and ten of them."""
+    P, M = round(alpha * N), distinct(round(alpha_d * N))
+    return P <= 4 * M and M * math.exp(-P / M) >= 8.0

@@ -116,13 +116,16 @@ class PublishedStates:
     values: tuple[float, ...]
 
     def compute(self) -> dict[str, Array]:
-        """Solve; returns alpha, m, p_d and u2."""
+        """Solve; returns alpha, all variables, and u2."""
         equations, k = _equations(self.state), _constants()
         p = np.array([[alpha, self.alpha_d, 0.0, *k] for alpha in self.values])
-        ours = [solve(RandomFeatures(alpha=a, alpha_d=self.alpha_d), self.state).order_parameters for a in self.values]
-        start = np.array([[point[name] for name in equations.names] for point in ours], float)
+        inside, last = _range(self.alpha_d, self.state)
+        last = max(self.values) * 1.01 if last > inside else min(self.values) * 0.99
+        branch = _followed(self.alpha_d, self.state, inside, last)
+        # The branch stops at its fold, where two solutions meet; every value lies before it.
+        start = np.array([branch.x[np.abs(np.log(branch.parameter / alpha)).argmin()] for alpha in self.values])
         x = dict(zip(equations.names, saddle.solve(equations.problem(), start, p).x.T, strict=True))
-        return {"alpha": p[:, 0], "m": x["m"], "p_d": x["p_d"], "u2": x["X"] / k[0]}
+        return {"alpha": p[:, 0], **x, "u2": x["X"] / k[0]}
 
 
 @dataclass(frozen=True)
@@ -163,12 +166,15 @@ def published_line(state: str, values: tuple[float, ...]) -> Array:
     """
     out = np.full(len(values), np.nan)
     for i, alpha_d in enumerate(values):
-        # Examples live at low alpha, features at high alpha.
-        first, last = (1e-3 * alpha_d, 1e3) if state == "example" else (1e3 * alpha_d, 1e-9)
-        folds = _followed(alpha_d, state, first, last).folds
+        folds = _followed(alpha_d, state, *_range(alpha_d, state)).folds
         if folds:
             out[i] = folds[0].parameter
     return out
+
+
+def _range(alpha_d: float, state: str) -> tuple[float, float]:
+    """From deep inside the phase outwards: examples live at low alpha, features at high alpha."""
+    return (1e-3 * alpha_d, 1e3) if state == "example" else (1e3 * alpha_d, 1e-9)
 
 
 def _followed(alpha_d: float, state: str, first: float, last: float) -> continuation.Branch:
