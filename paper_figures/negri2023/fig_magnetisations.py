@@ -71,8 +71,8 @@ def draw(results: Results) -> Figure:
     first.set_xlim(9e-4, 1.1)
     second.set_xlim(3.6e-3, 3.0)
     second.set_xlabel(r"examples per spin  $\alpha = P/N$")
-    letter(first, "from an example", x=0.02, y=0.36, color=EXAMPLE)
-    letter(first, "from a feature", x=0.98, y=0.36, ha="right", color=FEATURE)
+    letter(first, "from an\nexample", x=0.02, y=0.42, color=EXAMPLE)
+    letter(first, "from a\nfeature", x=0.98, y=0.42, ha="right", color=FEATURE)
     sizes = sorted({r.N for r in results.records["feature 0.01"]})
     figure.legend(handles=_handles(sizes), loc="outside upper center", ncols=3, fontsize=6.5)
     return figure
