@@ -6,13 +6,13 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from numerics.estimate import Measurement
+from numerics.files import reserved
 from theory.errors import InvalidInput
 
 __all__ = ["Record", "load", "read", "save", "write"]
@@ -139,25 +139,12 @@ def write(path: str | Path, data: Mapping[str, Any]) -> None:
     InvalidInput
         If the folder does not exist or cannot be written.
     """
-    target = Path(path)
     body = _canonical(data)
     text = json.dumps({"format": _FORMAT, "sha256": _digest(body), "data": data}, indent=1, allow_nan=False)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent or Path(), prefix=f".{target.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as problem:
-        raise InvalidInput(
-            f"'{target}' cannot be written ({problem.strerror}); choose a file in an existing, writable folder."
-        ) from problem
+    with reserved(path) as draft, draft.open("w", encoding="utf-8") as stream:
+        stream.write(text + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -195,12 +182,6 @@ def _canonical(data: Mapping[str, Any]) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _finite(value: Any) -> Any:

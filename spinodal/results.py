@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spinodal.files import reserved
+from numerics.files import reserved
 from theory.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from numerics.files import reserved
+from numerics.progress import reporting
 from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, table
 from spinodal.commands.declarations import Declaration
-from spinodal.commands.progress import reporting
 from spinodal.commands.verbs import Point, Verb
-from spinodal.files import reserved
 from theory.errors import InvalidInput
 
 if TYPE_CHECKING:

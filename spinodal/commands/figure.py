@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from numerics.progress import reporting
 from spinodal.commands.answers import Answer, table
-from spinodal.commands.progress import reporting
 
 if TYPE_CHECKING:
     from rich.console import Console

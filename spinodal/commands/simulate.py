@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from numerics.files import reserved
+from numerics.progress import reporting
 from spinodal.commands.answers import Answer, rounded, table
 from spinodal.commands.declarations import Declaration
-from spinodal.commands.progress import reporting
 from spinodal.commands.verbs import Point, Verb
-from spinodal.files import reserved
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from numerics.progress import reporting
 from spinodal.commands.answers import DISAGREEMENT, OK, Answer, rounded, table
-from spinodal.commands.progress import reporting
 from spinodal.commands.simulate import Coefficients, LTrain, Samples, Seed, Workers, without_features
 from spinodal.commands.solve import L, heading
 from spinodal.commands.verbs import Point, Verb

@@ -12,7 +12,7 @@ import pytest
 import spinodal as sp
 from spinodal.diagrams import Curve, Diagram
 from spinodal.drawing import FORMATS, draw
-from spinodal.files import reserved
+from numerics.files import reserved
 
 
 def some_diagram() -> Diagram:

@@ -48,8 +48,15 @@ def reserved(path: Path | str, *, suffixes: tuple[str, ...] = ()) -> Iterator[Pa
     try:
         yield draft
         os.replace(draft, target)
+    except OSError as problem:  # the disk filled up, say
+        raise InvalidInput(_sentence(target, problem)) from problem
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sentence(target: Path, problem: Exception) -> str:
+    reason = getattr(problem, "strerror", None) or str(problem)
+    return f"'{target}' cannot be written ({reason}); give a file in a writable folder that is not full."
 
 
 def _draft_beside(target: Path) -> Path:
@@ -65,8 +72,7 @@ def _draft_beside(target: Path) -> Path:
     except (OSError, ValueError) as problem:
         if isinstance(problem, InvalidInput):
             raise
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise InvalidInput(f"'{target}' cannot be written ({reason}); give a file in a writable folder.") from problem
+        raise InvalidInput(_sentence(target, problem)) from problem
     # mkstemp makes files only the owner can read; a result is shared like any other file.
     mask = os.umask(0)
     os.umask(mask)
