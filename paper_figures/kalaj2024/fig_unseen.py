@@ -19,12 +19,15 @@ CLAIM = (
     "Training data are sparse: L_train = 3 random features with random signs, alpha_d = 0.005. With growing alpha the "
     "features become attractors first, then examples of three features, stored or not, then unseen ones of five and "
     "of seven. Drawn is the overlap of the final state with the example it started from; the published columns are "
-    "the same quantity (they reach 1). Before an example is an attractor the state falls into one of its features, so "
-    "the mean lies at that feature's overlap with the mixture: 1/2, 3/8 and 5/16 for three, five and seven features. "
-    "Unseen examples of three features that happen to be stored are redrawn here: up to 18 % of the draws at alpha = 1."
+    "the same quantity (they reach 1). Where features but not yet examples are attractors, the state falls into a "
+    "single feature, mostly one of the example's own, whose overlap with it is 1/2, 3/8 and 5/16 for three, five and "
+    "seven features (grey lines); so means near 1/2 are no other definition. Unseen examples of three features that "
+    "happen to be stored are redrawn here: 18 % of the draws are expected to be at alpha = 1."
 )
 COST = "redraw: 3 s; simulations anew: 5 min of one core; --quick: 30 s"
-TOLERANCE = "published means of 10 runs: 3 standard errors; the ticks are the theory of dense data and only a guide"
+TOLERANCE = (
+    "published means of 10 runs: 3 standard errors; the dashed lines are the theory of dense data and only a guide"
+)
 
 FULL: Sizes = {4000: 12, 8000: 10}
 QUICK: Sizes = {2000: 8, 4000: 3}
@@ -38,6 +41,7 @@ _STARTS = {
     "unseen 5": ("unseen", 5, MIXTURE[5]),
     "unseen 7": ("unseen", 7, MIXTURE[7]),
 }
+_PLAIN = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 _PLATEAUS = {3: 1 / 2, 5: 3 / 8, 7: 5 / 16}
 
 
@@ -77,7 +81,7 @@ def draw(results: Results) -> Figure:
         axes.plot(curve.x, curve.y, "x", color="black", markersize=3.5, zorder=5)
         axes.set(xscale="log", xlim=(0.017, 1.2), ylim=(-0.05, 1.15), yticks=[0, 0.5, 1])
         letter(axes, f"({name})", y=0.88)
-        letter(axes, label, x=0.98, y=0.08, ha="right", va="bottom", color=colour)
+        letter(axes, label, x=0.98, y=0.1, ha="right", va="bottom", color=colour, bbox=_PLAIN)
         plateau = {"feature": None, "stored": _PLATEAUS[3]}.get(start, _PLATEAUS.get(L or 0))
         if plateau is not None:
             axes.axhline(plateau, color="0.6", linewidth=0.6, zorder=0)

@@ -98,9 +98,11 @@ def draw(results: Results) -> Figure:
         axes.plot(curve.x, curve.y, marker, color=PUBLISHED, markersize=2.8, markerfacecolor="white", zorder=2.5)
     for group, transition in results.transitions.items():
         _transition(axes, float(group.split()[1]), transition, EXAMPLE if "example" in group else FEATURE)
-    axes.text(0.02, 0.0011, "storage: examples\nare attractors", color=EXAMPLE, fontsize=7, ha="left", va="center")
-    axes.text(0.0013, 1.6, "learning:\nfeatures are\nattractors", color=FEATURE, fontsize=7, ha="left", va="center")
-    axes.text(0.0055, 20.0, "mixtures\n$L=9, 7, 5, 3$", color=MIXTURE[3], fontsize=6.5, ha="right", va="center")
+    axes.text(0.02, 0.0011, "storage: examples\nare attractors", color=EXAMPLE, fontsize=6.5, ha="left", va="center")
+    axes.text(0.00115, 6.0, "learning:\nfeatures are\nattractors", color=FEATURE, fontsize=6.5, ha="left", va="center")
+    for L, colour in MIXTURE.items():
+        x, label = lines[f"mixture {L}"].values[-4] * 0.97, f"$L={L}$" if L == max(MIXTURE) else f"${L}$"
+        axes.text(x, 0.55 * lines[f"mixture {L}"].along_values[-1], label, color=colour, fontsize=6.5, ha="right")
     axes.legend(handles=_handles(), loc="lower right", fontsize=6.5)
     _inset(axes.inset_axes((0.655, 0.63, 0.325, 0.35)), results)
     return figure
@@ -117,25 +119,21 @@ def _curve(
     axes.plot(*points, dashes, color=colour, **{"linewidth": 1.3 if dashes == "-" else 0.9, **options})
 
 
-def _transition(axes: Axes, alpha_d: float, transition: Transition | None, colour: str) -> None:
+def _transition(axes: Axes, alpha_d: float, transition: Transition | None, colour: str, *, over: float = 1.0) -> None:
     """The limit of the crossings: bars are statistical; thin bars span the exponents 1/2 to 1."""
     if transition is None or transition.limit is None:
         return
     limit = transition.limit
-    axes.errorbar(
-        [alpha_d],
-        [limit.value],
-        yerr=[limit.error],
-        fmt="D",
-        color=colour,
-        markersize=3.0,
-        markeredgecolor="black",
-        markeredgewidth=0.5,
-        elinewidth=1.1,
-        zorder=4,
-    )
-    others = transition.other_limits.values()
+    others = [value / over for value in transition.other_limits.values()]
     axes.plot([alpha_d] * 2, [min(others), max(others)], color=colour, linewidth=0.5, zorder=3.5)
+    look: dict[str, Any] = {
+        "markersize": 2.8,
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.5,
+        "elinewidth": 1.1,
+        "zorder": 4,
+    }
+    axes.errorbar([alpha_d], [limit.value / over], yerr=[limit.error / over], fmt="D", color=colour, **look)
 
 
 def _inset(axes: Axes, results: Results) -> None:
@@ -160,20 +158,8 @@ def _inset(axes: Axes, results: Results) -> None:
         capsize=0,
     )
     for group, transition in results.transitions.items():
-        alpha_d = float(group.split()[1])
-        if group.startswith("feature") and transition is not None and transition.limit is not None:
-            limit = transition.limit
-            axes.errorbar(
-                [alpha_d],
-                [limit.value / alpha_d],
-                yerr=[limit.error / alpha_d],
-                fmt="D",
-                color=FEATURE,
-                markersize=2.5,
-                markeredgecolor="black",
-                markeredgewidth=0.4,
-                elinewidth=0.8,
-            )
+        if group.startswith("feature"):
+            _transition(axes, float(group.split()[1]), transition, FEATURE, over=float(group.split()[1]))
     axes.set(xlim=(0.0, 0.031), ylim=(7.6, 12.4), xticks=[0.0, 0.01, 0.02, 0.03], yticks=[8, 10, 12])
     axes.set_xticklabels(["0", ".01", ".02", ".03"])
     axes.tick_params(labelsize=6, pad=1.5)

@@ -159,10 +159,10 @@ def published_line(state: str, values: tuple[float, ...]) -> Array:
 
     Examples
     --------
-    >>> published_line("example", (0.2, 1.0)).round(8)
-    array([0.09956719, 0.125329  ])
-    >>> published_line("feature", (0.01, 0.05)).round(10)
-    array([0.0929073879, 0.7805038409])
+    >>> [f"{alpha:.8f}" for alpha in published_line("example", (0.2, 1.0))]
+    ['0.09956719', '0.12532900']
+    >>> [f"{alpha:.9f}" for alpha in published_line("feature", (0.01, 0.05))]
+    ['0.092907388', '0.780503841']
     """
     out = np.full(len(values), np.nan)
     for i, alpha_d in enumerate(values):
