@@ -1,4 +1,4 @@
-r"""Proofs of digits: the Krawczyk test in ball arithmetic, for solutions and for spinodals.
+r"""Proofs of digits: the Krawczyk test in ball arithmetic, for solutions and for phase boundaries.
 
 For a box X = c +- r around an approximate root c of F and an approximate inverse Y of the Jacobian, let
 
@@ -8,7 +8,8 @@ If ``delta + q < 1``, then ``K(X) = c - Y F(c) + (1 - Y J(X)) (X - c)`` lies ins
 (R. Krawczyk, Computing 4, 187 (1969)).  For any c' in X the root is then within ``|Y F(c')| / (1 - q)`` of c', which
 gives the digits.  Every quantity is a ball that contains the exact value; nothing is estimated.
 
-The root of a fold system at which its Jacobian is regular is a simple fold: the branch turns round there.
+The root of a fold system at which its Jacobian is regular is a simple fold: the branch turns round there.  In the same
+way a certified thermodynamic line is a crossing of two free energies, not a touching (`theory.systems`).
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.digits import CERTIFIED_DIGITS, System, exponent_of, refine, truncated
+from theory.digits import CERTIFIED_DIGITS, exponent_of, refine, truncated
 from theory.errors import InvalidInput
 from theory.exact import Balls, Number, Program, Refused, rational
 from theory.points import Point
+from theory.systems import Fold, System, system_of
 
-__all__ = ["Certificate", "Refused", "certify", "certify_fold", "certify_solution"]
+if TYPE_CHECKING:
+    from theory.crossings import Crossing
+
+__all__ = ["Certificate", "Refused", "certify", "certify_fold", "certify_line", "certify_solution"]
 
 Array = NDArray[np.float64]
 
@@ -58,7 +63,8 @@ class Certificate:
         That the root lies in the physical domain of the model (all positivity conditions and bounds hold) and its
         condensed overlaps are not zero.
     box : dict of str to list of str
-        The box in which it is unique: lower and upper end of every unknown (``v_``: the null vector of a fold).
+        The box in which it is unique: lower and upper end of every unknown (``v_``: the null vector of a fold;
+        ``uncondensed_``: the other state of a thermodynamic line).
     parameters : dict of str to str
         Fixed parameters as the exact rationals they were read as.
     precision_bits : int
@@ -92,15 +98,21 @@ class Certificate:
 
 
 def certify(
-    model: Any, state: str = "example", *, vary: str | None = None, L: int | None = None, digits: int = CERTIFIED_DIGITS
+    model: Any,
+    state: str = "example",
+    *,
+    line: str = "spinodal",
+    vary: str | None = None,
+    L: int | None = None,
+    digits: int = CERTIFIED_DIGITS,
 ) -> Certificate:
-    """Prove a solution, or with `vary` the spinodal in that parameter.
+    """Prove a solution, or with `vary` the point of a line in that parameter.
 
     Parameters
     ----------
     model : Model
         Parameters are read as the decimals they print: 0.05 means 1/20.
-    state : str
+    state, line : str
     vary : str or None
         The parameter whose critical value is meant; None for the solution at the model's parameters.
     L : int or None
@@ -126,7 +138,7 @@ def certify(
     if vary is not None:
         from theory.phase import threshold
 
-        found = threshold(model, state, vary=vary, L=L, digits=digits, certify=True).certificate or {}
+        found = threshold(model, state, line=line, vary=vary, L=L, digits=digits, certify=True).certificate or {}
         if not found.pop("certified", False):
             raise Refused(str(found.get("reason", "no certificate")))
         return Certificate(**found)
@@ -158,7 +170,7 @@ def certify_solution(point: Point, x: Array, digits: int = CERTIFIED_DIGITS) -> 
     ------
     Refused, MissingExtra
     """
-    return _certified(System.solution(point, x), digits, 0)
+    return _certified(System(point, np.asarray(x, float)), digits, 0)
 
 
 def certify_fold(
@@ -185,7 +197,29 @@ def certify_fold(
     ------
     Refused, MissingExtra
     """
-    system = System.fold(point, vary, value, x, null)
+    system = Fold.near(point, vary, value, x, null)
+    return _certified(system, digits, len(system.start) - 1)
+
+
+def certify_line(crossing: Crossing, line: str, vary: str, digits: int = CERTIFIED_DIGITS) -> Certificate:
+    """Prove that a line has exactly one point near a double-precision one, and digits of the critical value.
+
+    Parameters
+    ----------
+    crossing : Crossing
+    line, vary : str
+        The line it is a point of, and the parameter it was solved for.
+    digits : int
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    Refused, MissingExtra
+    """
+    system = system_of(crossing, line, vary)
     return _certified(system, digits, len(system.start) - 1)
 
 
@@ -285,10 +319,9 @@ def _written(
         unit = exponent_of(r) - 2
         box[name] = [_decimal(c - r, unit, up=True), _decimal(c + r, unit, up=False)]  # inwards: inside the proven box
     unit = exponent_of(half) - 1 if half else exponent_of(abs(upper)) - digits - 5
-    kind = "fold (Moore-Spence) system of the " if system.vary else ""
     return Certificate(
         method="Krawczyk test in ball arithmetic (Arb)",
-        what=f"root of the {kind}replica-symmetric equations; not a statement about replica symmetry",
+        what=f"root of the {system.kind}replica-symmetric equations; not a statement about replica symmetry",
         quantity=names[position],
         digits=text,
         lower=_decimal(lower, unit, up=False),
@@ -310,16 +343,18 @@ def _written(
 
 def _inside(system: System, balls: Balls, tight: Sequence[Number]) -> bool:
     """Whether interior expressions, bounds and non-zero overlaps hold at every point of the enclosure."""
-    equations = system.point.equations
-    declared, n = equations.free_energy, system.size
-    program = Program(list(declared.interior), [*equations.variables, *equations.parameters])
-    values = dict(zip(equations.variables, tight[:n], strict=True))
-    ok = all(e > 0 for e in program(balls, [*tight[:n], *system.parameters(balls, tight)]))
-    for variable, (low, high) in declared.bounds.items():
-        ball = values.get(variable)
-        if ball is not None:
-            ok &= (low == -math.inf or bool(ball > low)) and (high == math.inf or bool(ball < high))
-    return bool(ok and all(values[s] > 0 or values[s] < 0 for s in declared.condensed))
+    ok = True
+    for point, part in system.states:
+        equations, declared = point.equations, point.equations.free_energy
+        program = Program(list(declared.interior), [*equations.variables, *equations.parameters])
+        values = dict(zip(equations.variables, tight[part], strict=True))
+        ok &= all(e > 0 for e in program(balls, [*tight[part], *system.parameters(balls, tight)]))
+        for variable, (low, high) in declared.bounds.items():
+            ball = values.get(variable)
+            if ball is not None:
+                ok &= (low == -math.inf or bool(ball > low)) and (high == math.inf or bool(ball < high))
+        ok &= all(values[s] > 0 or values[s] < 0 for s in declared.condensed)
+    return bool(ok)
 
 
 def _decimal(x: Fraction, unit: int, *, up: bool) -> str:

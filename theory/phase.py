@@ -102,7 +102,7 @@ def threshold(
     L : int or None
         Size of a mixture (default 3).
     digits : int or None
-        Also give the value to so many digits (spinodals; multiple precision).
+        Also give the value to so many significant digits (multiple precision).
     certify : bool
         Also prove the digits by a Krawczyk test in ball arithmetic.
     throw : bool
@@ -129,19 +129,19 @@ def threshold(
     line = normalise(line, LINES, "line")
     if vary == "temperature" or model.temperature is None:
         model = replace(model, temperature=1.0)  # the equations of T > 0; the value itself is not used
-    _refuse(model, state, line, vary, digits, certify)
+    _refuse(model, state, line, vary, digits)
     crossings, why = FINDERS[line](model, state, L, vary)
     result = threshold_of(model, state, L, line, vary, crossings, why)
     if crossings and (digits is not None or certify):
         from theory.digits import with_digits
 
-        result = with_digits(result, max(crossings, key=lambda c: c.value), vary, digits, certify)
+        result = with_digits(result, max(crossings, key=lambda c: c.value), digits, certify)
     if throw and result.status is not Status.CONVERGED:
         raise NotConverged(result.message, result)
     return result
 
 
-def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None, certify: bool) -> None:
+def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None) -> None:
     """Combinations that have no meaning."""
     condensed = state not in ("paramagnet", "spin_glass")
     if line in ("spinodal", "thermodynamic") and not condensed:
@@ -158,10 +158,6 @@ def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None, ce
         raise InvalidInput(
             f"line '{line}' at temperature = 0 is not defined (Ising states always break replica symmetry there); vary "
             "the temperature, or give temperature > 0."
-        )
-    if (digits is not None or certify) and line != "spinodal":
-        raise InvalidInput(
-            f"digits and certificates are given for spinodals, not for the line '{line}'; drop the option."
         )
     if digits is not None and not 1 <= digits <= 1000:
         raise InvalidInput(f"digits = {digits} is not allowed; give a number from 1 to 1000.")

@@ -15,8 +15,8 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.certify import Certificate, _decimal, certify, certify_fold, certify_solution
-from theory.crossings import spinodals
+from theory.certify import Certificate, _decimal, certify, certify_fold, certify_line, certify_solution
+from theory.crossings import FINDERS, spinodals
 from theory.digits import exponent_of, fold_digits, solution_digits, truncated, with_digits
 from theory.equations import Equations
 from theory.errors import InvalidInput, MissingExtra
@@ -82,6 +82,73 @@ def test_spinodals_are_proven_and_digits_need_no_proof(model, state, L, vary, kn
     assert box[0] < low <= high < box[1]
     # mpmath refines the same equations without any ball.
     assert fold_digits(crossing.point, vary, crossing.value, crossing.x, crossing.null, 20) == found.digits
+
+
+# Free energies cross, or a replicon vanishes: model, state, line, varied parameter, digits known from elsewhere (at
+# T = 0.1 and for AT from the equations written out in mpmath).
+CROSSINGS = [
+    (RandomFeatures(alpha_d=1.0), "example", "thermodynamic", "alpha", "0.0399083608"),
+    (RandomFeatures(alpha_d=0.02), "feature", "thermodynamic", "alpha", "0.6463906704"),
+    (RandomFeatures(alpha=1.0), "mixture", "thermodynamic", "alpha_d", "0.00286247868461"),
+    (Hopfield(temperature=0.1), "example", "thermodynamic", "alpha", "0.0530915504960429580"),
+    (Hopfield(alpha=0.02), "example", "thermodynamic", "temperature", "0.591300278790"),
+    (RandomFeatures(alpha=0.5, alpha_d=0.2), "spin_glass", "continuous", "temperature", "4.79239896079"),
+    (Hopfield(alpha=0.1), "example", "at", "temperature", "0.0014502472913551235"),
+]
+
+
+@pytest.mark.parametrize(("model", "state", "line", "vary", "known"), CROSSINGS)
+def test_all_other_lines_are_proven_too(model, state, line, vary, known):
+    pytest.importorskip("flint")
+    found = threshold(model, state, line=line, vary=vary, certify=True)
+    assert found.certificate is not None, found.message
+    assert found.certificate["certified"], found.message
+    assert found.certificate["inside_domain"]
+    assert found.digits.startswith(known)
+    assert abs(float(found.digits) - found.value) <= 2.0 * found.error
+    assert found.certificate["quantity"] == vary
+    assert any(n.startswith("uncondensed_") for n in found.certificate["box"]) == (line == "thermodynamic")
+    assert threshold(model, state, line=line, vary=vary, digits=20).digits == found.digits
+
+
+def test_the_first_order_line_is_that_of_two_closed_forms():
+    """Both energies of AGS at T = 0 are explicit: in y for retrieval, ``-1/pi - sqrt(2 alpha/pi)`` for the glass."""
+    with mpmath.workdps(60):
+        sqrt, pi, erf = mpmath.sqrt, mpmath.pi, mpmath.erf
+        bell = lambda y: 2 / sqrt(pi) * mpmath.exp(-y * y)
+        noise = lambda y: erf(y) / y - bell(y)  # sqrt(2 alpha)
+        width = lambda y: erf(y) / y  # sqrt(2 alpha r)
+        chi = lambda y: bell(y) / width(y)
+        # f = alpha/2 + m^2/2 - alpha/2/(1 - chi) + alpha r chi/2 - m erf(y) - width bell/2 at m = erf(y)
+        f = lambda y: (
+            noise(y) ** 2 / 4 * (1 - 1 / (1 - chi(y)))
+            + width(y) ** 2 * chi(y) / 4
+            - erf(y) ** 2 / 2
+            - width(y) * bell(y) / 2
+        )
+        y = mpmath.findroot(lambda y: f(y) + 1 / pi + noise(y) / sqrt(pi), 3.0)
+        truth = mpmath.nstr(noise(y) ** 2 / 2, 50)
+    assert truth.startswith("0.0518543309189170566688")
+    assert threshold(Hopfield(), line="thermodynamic", digits=40).digits == truth[:43]
+    pytest.importorskip("flint")
+    assert certify(Hopfield(), line="thermodynamic", vary="alpha", digits=40).digits == truth[:43]
+
+
+def test_the_glass_temperature_is_1_plus_the_root_of_alpha():
+    truth = str(sympy.N(1 + sympy.sqrt(sympy.Rational(1, 10)), 60))
+    found = threshold(Hopfield(alpha=0.1), "spin_glass", line="continuous", vary="temperature", digits=50)
+    assert found.digits == truth[:51]
+    round_one = threshold(Hopfield(temperature=1.5), "spin_glass", line="continuous", digits=20)
+    assert round_one.digits is None  # 0.25 and 0.24999... cannot be told apart
+    assert "no further digits: alpha is closer to 0.25" in round_one.message
+
+
+def test_states_that_are_not_degenerate_are_refused():
+    pytest.importorskip("flint")
+    crossing = FINDERS["thermodynamic"](Hopfield(), "example", 1, "alpha")[0][0]
+    elsewhere = replace(crossing, point=crossing.point.at("alpha", 0.06))
+    with pytest.raises(Refused):
+        certify_line(elsewhere, "thermodynamic", "alpha")
 
 
 def test_the_critical_load_is_proven_in_under_a_second():
@@ -253,7 +320,7 @@ def test_a_reason_is_kept_in_the_message_of_the_threshold():
     crossing = outermost(Hopfield(), "example", None, "alpha")
     result = threshold(Hopfield())
     spoiled = replace(crossing, x=crossing.x * 1.5)
-    with_reason = with_digits(result, spoiled, "alpha", None, True)
+    with_reason = with_digits(result, spoiled, None, True)
     assert with_reason.digits is None
     assert with_reason.certificate is not None
     assert with_reason.message == f"not certified: {with_reason.certificate['reason']}"

@@ -307,7 +307,6 @@ def test_the_spinodal_separates_existence_from_absence(epsilon):
         (Hopfield(), "spin_glass", {}, "condensed"),
         (Hopfield(), "example", {"line": "continuous"}, "spinodal"),
         (Hopfield(), "example", {"line": "at"}, "temperature"),
-        (Hopfield(), "example", {"line": "thermodynamic", "digits": 20}, "spinodals"),
         (Hopfield(), "example", {"digits": 0}, "digits = 0"),
         (Hopfield(), "paramagnet", {"line": "continuous"}, "temperature"),
     ],
