@@ -180,7 +180,7 @@ def trace(
         start.tangent = -start.tangent
     start.events = [f(start.x, at(start.mu)) for f in events.values()]
     points, special = [start], list[SpecialPoint]()
-    ds, stopped = first_step, StopReason.MAX_STEPS
+    ds, farthest, stopped = first_step, 0.0, StopReason.MAX_STEPS
     while len(points) < max_steps:
         base = points[-1]
         s = scale_of(base.x)
@@ -213,8 +213,9 @@ def trace(
         if stop is not None and stop(new.x, float(np.exp(new.mu))):
             stopped = StopReason.EVENT
             break
-        near = abs(new.mu - start.mu) < ds and bool(np.all(np.abs(new.x - start.x) < ds * scale_of(start.x)))
-        if near and len(points) > 10:
+        away = float(max(abs(new.mu - start.mu), np.max(np.abs(new.x - start.x) / scale_of(start.x), initial=0.0)))
+        farthest = max(farthest, away)
+        if away < min(ds, 0.5 * farthest) and len(points) > 10:  # it has been elsewhere and is back
             stopped = StopReason.CLOSED_LOOP
             break
         ds = min(largest_step, ds * (1.6 if guess[2] <= 3 else 0.8 if guess[2] >= 5 else 1.0))

@@ -101,11 +101,15 @@ def spinodals(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing]
     found = anchor(model, state, L, vary)
     if found is not None:
         point, x = found
-        folds = [f for b in _branches(point, x, vary) for f in b.folds[:1]]
+        branches = _branches(point, x, vary)
+        folds = [f for b in branches for f in b.folds[:1]]
         crossings = [_fold_crossing(point, f.x, vary, f.parameter, f.null_vector) for f in folds]
         good = [c for c in crossings if c is not None]
         if good:
             return good, ""
+        vanishing = [float(b.parameter[-1]) for b in branches if point.condensed(b.x[-1]) < 1e-2]
+        if vanishing:
+            return [], f"its overlap vanishes continuously near {vary} = {vanishing[0]:.4g}, where nothing turns round"
         return [], f"the state exists over the whole range of {vary} that was followed, without a spinodal"
     detour = _detour(model, state, L, vary)
     return detour, "" if detour else f"the state was not found at any {vary}"

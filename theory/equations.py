@@ -185,11 +185,12 @@ class Equations:
         unit = x * y if x != y else x**2 / 2
         found = [t / unit for t in terms if not (t / unit).free_symbols & set(self.variables)]
         if not found:
-            expanded = sympy.Add.make_args(sympy.expand_mul(sympy.Add(*(t for t in terms if not t.has(SiteTerm)))))
+            smooth = sympy.Add(*(t for t in terms if not t.has(SiteTerm)))
+            expanded = sympy.Add.make_args(sympy.expand(smooth, log=False, power_base=False, power_exp=False))
             found = [t / unit for t in expanded if not (t / unit).free_symbols & set(self.variables)]
         if not found:
             raise InvalidInput(
-                f"the free energy has no term c*{x}*{y} that couples this pair, so no update rule can be read off; "
+                f"the free energy has no term c*{x * y} that couples this pair, so no update rule can be read off; "
                 "write that term out or declare other pairs."
             )
         return sympy.Add(*found)

@@ -103,7 +103,7 @@ class Point:
         After n -> 0 the plain Hessian has no definite sign.  With the other variables eliminated, its Schur
         complement on the overlaps is positive on the stable branch and changes sign at the fold; it also jumps
         where the eliminated block is singular, so the sign of that block (one negative direction per conjugate
-        pair) is checked as well.
+        pair, and per overlap of replicas that is its own conjugate) is checked as well.
         """
         declared = self.equations.free_energy
         n = len(self.equations.variables)
@@ -115,7 +115,7 @@ class Point:
             return False
         rest = [i for i in range(n) if i not in overlaps]
         a, b, c = h[np.ix_(overlaps, overlaps)], h[np.ix_(overlaps, rest)], h[np.ix_(rest, rest)]
-        negative = sum(x is not y for x, y in declared.pairs)
+        negative = sum(x is not y or x not in declared.condensed for x, y in declared.pairs)
         schur = a - b @ np.linalg.solve(c, b.T)
         return bool(np.linalg.eigvalsh(0.5 * (schur + schur.T))[0] > 0.0) and bool(
             np.linalg.slogdet(c)[0] == (-1) ** negative

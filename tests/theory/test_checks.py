@@ -151,3 +151,73 @@ def test_a_thermodynamic_line_does_not_slide_into_the_uncondensed_state():
     line = phase_line(Hopfield(), line="thermodynamic", along="temperature", values=[0.735, 0.98])
     assert line.order_parameters["m"].min() > 0.1
     assert np.all(line.errors < 1e-12)
+
+
+J0, q = sympy.symbols("bias q")
+
+
+@dataclass(frozen=True)
+class BiasedGlass(Model):
+    """Sherrington-Kirkpatrick with a ferromagnetic bias: q is its own conjugate, and m vanishes continuously."""
+
+    bias: float | None = None
+    temperature: float | None = None
+
+    name = "biased-glass"
+    summary = "Sherrington-Kirkpatrick model with a ferromagnetic bias"
+    states = ("paramagnet", "spin_glass", "ferromagnet")
+    parameters = (Parameter("bias", "mean coupling", low_open=False), Parameter("temperature", "temperature"))
+
+    def free_energy(self, state, L):
+        M = m if state == "ferromagnet" else sympy.S.Zero
+
+        def site(n):
+            return Ising(n, J0 * M / T, q / T**2)
+
+        declared = FreeEnergy(
+            J0 * M**2 / 2 - (1 - q) ** 2 / (4 * T) - T * site(0),
+            pairs=((m, m), (q, q)) if M else ((q, q),),
+            condensed=(m,) if M else (),
+            bounds={m: (0, 1), q: (0, 1)},
+            reported={"m": M, "q": q},
+            replicon=1 - (4 * site(2) - site(4)) / 6 / T**2,
+        )
+        return declared.restricted({q: sympy.S.Zero}) if state == "paramagnet" else declared
+
+    def exists_towards(self, state):
+        return {**Model.exists_towards(self, state), "bias": "high" if state == "ferromagnet" else "low"}
+
+    def start(self, state, L):
+        return {"m": 1.0, "q": 1.0} if state == "ferromagnet" else {"q": 0.5}
+
+
+def _direct(bias, temperature):
+    """Literal iteration of m = E tanh h, q = E tanh^2 h with h = beta (J0 m + sqrt(q) z)."""
+    z, w = np.polynomial.hermite_e.hermegauss(200)
+    w = w / w.sum()
+    overlap, frozen = 1.0, 1.0
+    for _ in range(3000):
+        h = np.tanh((bias * overlap + np.sqrt(frozen) * z) / temperature)
+        overlap, frozen = w @ h, w @ h**2
+    return overlap, frozen
+
+
+def test_a_model_with_self_conjugate_q_is_the_sherrington_kirkpatrick_model():
+    glass = solve(BiasedGlass(0.0, 0.5), "spin_glass")
+    assert glass.order_parameters["q"] == pytest.approx(_direct(0.0, 0.5)[1], abs=1e-7)
+    assert not glass.rs_stable
+    ordered = solve(BiasedGlass(1.5, 0.5), "ferromagnet")
+    assert (ordered.order_parameters["m"], ordered.order_parameters["q"]) == pytest.approx(_direct(1.5, 0.5), abs=1e-6)
+    assert ordered.rs_stable
+    t_g = threshold(BiasedGlass(bias=0.0), "spin_glass", line="continuous", vary="temperature")
+    assert t_g.value == pytest.approx(1.0, abs=1e-12)
+    at = threshold(BiasedGlass(bias=1.5), "ferromagnet", line="at", vary="temperature")
+    point = solve(BiasedGlass(1.5, at.value), "ferromagnet")
+    assert point.replicon == pytest.approx(0.0, abs=1e-10)
+    for state, model in (("ferromagnet", BiasedGlass(1.5, 0.5)), ("spin_glass", BiasedGlass(0.1, 0.5))):
+        assert [str(check) for check in conformance(model, state) if not check.passed] == []
+
+
+def test_a_state_that_vanishes_continuously_has_no_spinodal_and_says_so():
+    with pytest.raises(NotConverged, match=r"vanishes continuously near temperature = 1\.5"):
+        threshold(BiasedGlass(bias=1.5), "ferromagnet", vary="temperature")
