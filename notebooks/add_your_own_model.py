@@ -121,6 +121,7 @@ for check in sp.conformance(CurieWeiss(field=0.1, temperature=0.5), "magnetised"
 # | `exists_towards(state)` | for each parameter, the end of its range where the state survives | the low end |
 # | `constants()` | values of symbols that are no parameters | none |
 # | `temperature_unit()` | the scale of temperature, where it is far from 1 | 1 |
+# | `spinodal_start(state, L, vary)` | a point near it, if there is a closed form | the state is followed there |
 # | `limits()` | limits in which the model is another one | none to check |
 # | `pattern_law()` | the law of the stored patterns | no simulation by `sp.simulate` |
 # | `references` | BibTeX, for `spinodal cite` | none |

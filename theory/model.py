@@ -173,6 +173,10 @@ class Model(Protocol):
         hot = "high" if state == "paramagnet" else "low"
         return {p.name: hot if p.name == "temperature" else "low" for p in self.parameters}
 
+    def spinodal_start(self, state: str, L: int, vary: str) -> Mapping[str, float] | None:
+        """Order parameters and the value of `vary` near the spinodal, where a closed form gives them."""
+        return None
+
     def limits(self) -> Sequence[Limit]:
         """Limits in which the model is known; by default none."""
         return ()
