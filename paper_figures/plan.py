@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from numerics.finite_size import Transition, transition
 from numerics.records import Record
 from numerics.simulate import simulate
+from theory.branches import StateBranch, branch
 from theory.errors import InvalidInput
-from theory.lines import Boundary, StateBranch, branch, phase_line
+from theory.lines import Boundary, phase_line
 from theory.phase import threshold
 from theory.states import solve
 

@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from paper_figures.files import replacing
-from theory.lines import StateBranch
+from theory.branches import StateBranch
 
 __all__ = ["EXAMPLE", "FEATURE", "MIXTURE", "PUBLISHED", "branch_curve", "letter", "save", "shade", "styled"]
 

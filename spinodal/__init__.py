@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from spinodal.diagrams import Diagram, diagram
     from spinodal.results import load, save
     from spinodal.validation import Validation, validate
+    from theory.branches import StateBranch, branch
     from theory.checks import Check, conformance
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
-    from theory.lines import Boundary, StateBranch, branch, phase_line
+    from theory.lines import Boundary, phase_line
     from theory.model import Model, Parameter, models, register
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
@@ -54,7 +55,8 @@ _HOME = {
     "theory.checks": ("Check", "conformance"),
     "theory.ensembles": ("Nonlinearity", "nonlinearity"),
     "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
-    "theory.lines": ("Boundary", "StateBranch", "branch", "phase_line"),
+    "theory.branches": ("StateBranch", "branch"),
+    "theory.lines": ("Boundary", "phase_line"),
     "theory.model": ("Model", "Parameter", "models", "register"),
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),

@@ -12,7 +12,7 @@ from numerics.records import Record
 from paper_figures.negri2023.published_equations import PublishedBranch, PublishedLine, PublishedStates
 from paper_figures.plan import Branch, Point, Results, Simulation, Sizes, Spec, States
 from paper_figures.style import EXAMPLE, FEATURE, PUBLISHED, branch_curve, shade
-from theory.lines import StateBranch
+from theory.branches import StateBranch
 from theory.models.random_features import RandomFeatures
 
 __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]

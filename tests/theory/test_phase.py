@@ -9,8 +9,9 @@ import pytest
 import scipy.optimize
 from scipy.special import erf
 
+from theory.branches import branch
 from theory.errors import InvalidInput, NotConverged
-from theory.lines import branch, phase_line
+from theory.lines import phase_line
 from theory.models.hopfield import Hopfield
 from theory.models.random_features import RandomFeatures
 from theory.phase import threshold
