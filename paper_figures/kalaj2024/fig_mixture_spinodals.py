@@ -19,7 +19,7 @@ CLAIM = (
     "scan. As alpha grows the lines tend to the symmetric-mixture spinodals of the Hopfield model whose patterns are "
     "the features (ticks on the right: 0.02994, 0.01627, 0.01112, 0.00844)."
 )
-COST = "redraw: 5 s; no simulation"
+COST = "redraw: 6 s; no simulation"
 TOLERANCE = "published points: 2 scan steps (alpha_d 1e-6; 1e-5 for L = 5 at alpha > 1)"
 
 FULL: Sizes = {}

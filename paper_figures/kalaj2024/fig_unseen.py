@@ -24,7 +24,7 @@ CLAIM = (
     "seven features (grey lines); so means near 1/2 are no other definition. Unseen examples of three features that "
     "happen to be stored are redrawn here: 18 % of the draws are expected to be at alpha = 1."
 )
-COST = "redraw: 3 s; simulations anew: 5 min of one core; --quick: 30 s"
+COST = "redraw: 4 s; simulations anew: 5 min of one core; --quick: 30 s"
 TOLERANCE = (
     "published means of 10 runs: 3 standard errors; the dashed lines are the theory of dense data and only a guide"
 )

@@ -23,7 +23,7 @@ CLAIM = (
     "feature (alpha_d = 0.05, coefficients +-1, which have the same theory and less noise), simulated <u^2> sides "
     "with Delta_1 squared: without the square it is 1.1 % lower at alpha = 0.9."
 )
-COST = "redraw: 5 s; simulations anew: 7 min of one core; --quick: 40 s"
+COST = "redraw: 4 s; simulations anew: 5 min of one core; --quick: 25 s"
 TOLERANCE = "largest N: 3 standard errors at each alpha where all samples are retrieved"
 
 FULL: Sizes = {1000: 64, 2000: 32, 4000: 24}

@@ -19,7 +19,7 @@ CLAIM = (
     "the published runs at N = 10000 agree. Outside its phase the dynamics ends in spin-glass states with a "
     "remanent overlap that replica theory of equilibrium states does not describe."
 )
-COST = "redraw: 3 s; simulations anew: 6 min of one core; --quick: 30 s"
+COST = "redraw: 4 s; simulations anew: 5 min of one core; --quick: 15 s"
 TOLERANCE = "where all samples are retrieved: 3 standard errors plus a correction O(1/N)"
 
 FULL: Sizes = {1000: 32, 2000: 16, 4000: 12, 8000: 8}

@@ -27,14 +27,14 @@ CLAIM = (
     "(retrieved fraction 1/2, extrapolated in N as N^-1/2) follow the storage line drawn here; at these N they do "
     "not separate the two learning lines."
 )
-COST = "redraw: 15 s; simulations anew: 15 min of one core; --quick: 1 min"
+COST = "redraw: 15 s; simulations anew: 5 min of one core; --quick: 40 s"
 TOLERANCE = (
     "lines: 1e-10 relative; published points: their scan step (alpha 1e-3, alpha_d 1e-4) from the dotted lines; "
     "simulated points: their error bars (thin bars: exponents from 1/2 to 1)"
 )
 
 FULL: Sizes = {1000: 64, 2000: 32, 4000: 16}
-QUICK: Sizes = {500: 16, 1000: 12}
+QUICK: Sizes = {700: 12, 1400: 6}
 
 # alpha_d and an alpha near the transition, around which loads are simulated.  A network of fewer than twenty features
 # is far from the limit, so the smallest alpha_d is simulated at twice the size.
