@@ -210,7 +210,13 @@ def _follow(
     if branch.stopped is continuation.StopReason.SPAN_END and not branch.folds:
         w = np.log(target / branch.parameter[-2]) / np.log(branch.parameter[-1] / branch.parameter[-2])
         return branch.x[-2] + w * (branch.x[-1] - branch.x[-2]), None
-    return None, (vary, branch.folds[0].parameter) if branch.folds else None
+    if not branch.folds:
+        return None, None
+    fold = branch.folds[0]
+    left, last = np.log(fold.parameter / target), np.log(fold.parameter / branch.parameter[-2])
+    if left * last > 0.0:  # the last step jumped over the target and the fold; between them x goes as a square root
+        return fold.x + np.sqrt(left / last) * (branch.x[-2] - fold.x), None
+    return None, (vary, fold.parameter)
 
 
 def _uncondensed(point: Point) -> Solution:

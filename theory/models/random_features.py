@@ -244,7 +244,7 @@ class RandomFeatures:
         w1, ws = self.sigma.kappa_1_squared, self.sigma.kappa_star_squared
         y = np.linspace(0.4, 6.0, 141)
         zeta = np.arange(-L, L + 1, 2.0)
-        weight = np.array([math.comb(L, k) for k in range(L + 1)]) / 2.0**L
+        weight = np.array([math.comb(L, k) / 2**L for k in range(L + 1)])  # integers beyond 64 bits for large L
         overlap = (weight * zeta) @ erf(np.outer(zeta, y) / np.sqrt(2.0)) / L
         C = weight @ (2.0 * np.exp(-0.5 * np.outer(zeta, y) ** 2)) / np.sqrt(2.0 * np.pi) * y / overlap
         lowest = 5.0 if vary == "alpha" else max(5.0, float(self.alpha or 0.0) / 0.14)

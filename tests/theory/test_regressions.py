@@ -1,0 +1,36 @@
+"""Cases that once came out wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from theory.models.random_features import RandomFeatures
+from theory.phase import threshold
+from theory.problem import Status
+from theory.states import solve
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "value"),
+    [
+        (RandomFeatures(1.9242916222429689e-4, 1.183422291942012), "example", 0.970240155281678),
+        (RandomFeatures(17.16737495407321, 0.0014175242583045295, nonlinearity="tanh"), "feature", 4107.579253763647),
+    ],
+)
+@pytest.mark.parametrize("distance", [1e-4, 1e-6, 1e-9])
+def test_a_state_is_found_close_to_its_spinodal(
+    model: RandomFeatures, state: str, value: float, distance: float
+) -> None:
+    """A step along the branch may jump over the point and the spinodal behind it at once."""
+    inside = solve(replace(model, temperature=value * (1 - distance)), state, throw=False)
+    outside = solve(replace(model, temperature=value * (1 + distance)), state, throw=False)
+    assert (inside.status, outside.status) == (Status.CONVERGED, Status.NO_SOLUTION)
+    assert "it exists below" in outside.message
+
+
+def test_the_largest_mixture_has_a_spinodal() -> None:
+    """Binomial coefficients beyond 64 bits."""
+    found = threshold(RandomFeatures(alpha=1.0), "mixture", vary="alpha_d", L=99)
+    assert found.value == pytest.approx(3.7367052785340215e-4, rel=1e-10)
