@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from paper_figures.kalaj2024 import published
@@ -42,7 +43,8 @@ def spec(sizes: Sizes) -> Spec:
 
 def draw(results: Results) -> Figure:
     """Draw the lines, and below the published points relative to them in scan steps."""
-    figure = Figure(figsize=(3.4, 3.7))
+    # Room for the limits, which are marked outside the frame.
+    figure = Figure(figsize=(3.4, 3.7), layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.07))
     above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3.0, 1.0)})
     above.set(xscale="log", yscale="log", xlim=(1e-3, 60.0), ylim=(8e-6, 0.06))
     for k, (L, colour) in enumerate(MIXTURE.items()):
@@ -53,7 +55,7 @@ def draw(results: Results) -> Figure:
         above.plot(curve.y, curve.x, marker, color=colour, markerfacecolor="white", markersize=3.0)
         limit = results.predictions[f"limit {L}"]
         above.plot(
-            [1.014], [limit], "<", color=colour, markersize=2.8, transform=above.get_yaxis_transform(), clip_on=False
+            [1.018], [limit], "<", color=colour, markersize=3.2, transform=above.get_yaxis_transform(), clip_on=False
         )
         assert curve.step is not None
         steps = (np.array(curve.x) - results.predictions[f"points {L}"].values) / curve.step

@@ -34,7 +34,7 @@ TOLERANCE = (
 )
 
 FULL: Sizes = {1000: 64, 2000: 32, 4000: 16}
-QUICK: Sizes = {700: 12, 1400: 6}
+QUICK: Sizes = {500: 24, 1500: 8}
 
 # alpha_d and an alpha near the transition, around which loads are simulated.  A network of fewer than twenty features
 # is far from the limit, so the smallest alpha_d is simulated at twice the size.
@@ -158,8 +158,10 @@ def _inset(axes: Axes, results: Results) -> None:
         capsize=0,
     )
     for group, transition in results.transitions.items():
-        if group.startswith("feature"):
-            _transition(axes, float(group.split()[1]), transition, FEATURE, over=float(group.split()[1]))
+        alpha_d = float(group.split()[1])
+        seen = transition is not None and transition.limit is not None and 7.6 < transition.limit.value / alpha_d < 12.4
+        if group.startswith("feature") and seen:
+            _transition(axes, alpha_d, transition, FEATURE, over=alpha_d)
     axes.set(xlim=(0.0, 0.031), ylim=(7.6, 12.4), xticks=[0.0, 0.01, 0.02, 0.03], yticks=[8, 10, 12])
     axes.set_xticklabels(["0", ".01", ".02", ".03"])
     axes.tick_params(labelsize=6, pad=1.5)
