@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import spinodal as sp
+from numerics.files import reserved
 from spinodal.diagrams import Curve, Diagram
 from spinodal.drawing import FORMATS, draw
-from numerics.files import reserved
 
 
 def some_diagram() -> Diagram:
