@@ -229,6 +229,8 @@ def equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Cros
         own = [point.scalar("free_energy", x), other[0].scalar("free_energy", other[1])]
         slopes = [point.slope(x, vary), other[0].slope(other[1], vary)]
         slope = slopes[0] - slopes[1]
+        if slope == 0.0:
+            return None
         step = -(own[0] - own[1]) / slope
         rounding = 8.0 * np.finfo(float).eps * (abs(own[0]) + abs(own[1])) / abs(slope)
         if abs(step) <= max(rounding, 1e-15 * value):
@@ -266,6 +268,7 @@ def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
 def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
     """Secant iteration in the parameter, the saddle point solved at every step."""
     previous: tuple[float, float] | None = None
+    slope = 0.0
     for _ in range(30):
         point = point.at(vary, value)
         roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
@@ -278,10 +281,14 @@ def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing |
         if previous is None:
             previous, value = (value, r), value * (1.0 + 1e-6)
             continue
-        slope = (r - previous[1]) / (value - previous[0]) if value != previous[0] else math.inf
-        step = -r / slope
-        if abs(step) <= 1e-13 * value:
-            return Crossing(value, abs(step) + 1e-14 * value, point, x, "above" if slope > 0 else "below")
+        if abs(value - previous[0]) > 1e-8 * abs(value):  # closer together, their difference is rounding
+            slope = (r - previous[1]) / (value - previous[0])
+        if slope == 0.0:  # the state does not feel the parameter
+            return None
+        step, rounding = -r / slope, 64.0 * np.finfo(float).eps / abs(slope)
+        if abs(step) <= max(1e-13 * value, rounding):
+            error = float(abs(step) + rounding + 1e-14 * value)
+            return Crossing(value, error, point, x, "above" if slope > 0 else "below")
         previous, value = (value, r), value + step
         if not declared(point.model, vary).allows(value):
             return None

@@ -34,3 +34,14 @@ def test_the_largest_mixture_has_a_spinodal() -> None:
     """Binomial coefficients beyond 64 bits."""
     found = threshold(RandomFeatures(alpha=1.0), "mixture", vary="alpha_d", L=99)
     assert found.value == pytest.approx(3.7367052785340215e-4, rel=1e-10)
+
+
+def test_an_at_line_with_a_flat_replicon_is_found() -> None:
+    """Where the replicon hardly depends on the parameter, rounding bounds how well its zero is known."""
+    model = RandomFeatures(0.0008041112221595926, temperature=0.000641835481134675, nonlinearity="tanh")
+    found = threshold(model, "example", line="at", vary="alpha_d")
+    assert found.value is not None
+    assert found.error is not None
+    assert found.value == pytest.approx(5.510620080944773, rel=1e-8)
+    assert found.error < 1e-9
+    assert found.state_exists == "above"
