@@ -133,6 +133,8 @@ class Model(Protocol):
     def __post_init__(self) -> None:
         for p in self.parameters:
             p.check(getattr(self, p.name))
+            if getattr(self, p.name) == 0.0:  # minus zero would be echoed as such
+                object.__setattr__(self, p.name, 0.0)
 
     def free_energy(self, state: str, L: int) -> FreeEnergy:
         """Replica-symmetric free energy per spin at T > 0."""
@@ -198,7 +200,7 @@ def register(cls: M) -> M:
     Raises
     ------
     InvalidInput
-        If a required declaration is missing, or another class already has the name.
+        If a required declaration is missing, or another class, or a built-in model, already has the name.
     """
     needed = ("name", "summary", "states", "parameters", "free_energy", "start")
     missing = [a for a in needed if getattr(cls, a, None) in (None, getattr(Model, a, None))]
@@ -212,8 +214,11 @@ def register(cls: M) -> M:
             f"'{absent[0]}: float | None = None' to the class, and @dataclass(frozen=True) above it."
         )
     known = _REGISTRY.get(cls.name)
-    if known is not None and known.__qualname__ != cls.__qualname__:
-        raise InvalidInput(f"the model name '{cls.name}' is taken by {known.__qualname__}; choose another name.")
+    home = f"theory.models.{cls.name.replace('-', '_')}"
+    built_in = cls.name in model_names() and cls.__module__ != home
+    if built_in or (known is not None and known.__qualname__ != cls.__qualname__):
+        owner = home if built_in or known is None else known.__qualname__
+        raise InvalidInput(f"the model name '{cls.name}' is taken by {owner}; choose another name.")
     _REGISTRY[cls.name] = cls
     return cls
 

@@ -63,7 +63,7 @@ class Hopfield(Model):
     summary: ClassVar[str] = "Hopfield network with P = alpha N random patterns (Amit-Gutfreund-Sompolinsky)"
     states: ClassVar[tuple[str, ...]] = ("paramagnet", "spin_glass", "example", "mixture")
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("alpha", "load P/N"),
+        Parameter("alpha", "load P/N", high=1e12),
         Parameter("temperature", "temperature in units of the coupling", low_open=False, default=0.0),
     )
     references: ClassVar[tuple[str, ...]] = (

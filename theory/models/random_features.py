@@ -19,7 +19,7 @@ from scipy.special import erf
 
 from theory.ensembles import CUBIC, ERF, LINEAR, SIGN, Coefficients, Nonlinearity, RandomFeaturePatterns, nonlinearity
 from theory.equations import FreeEnergy
-from theory.model import Limit, Parameter, register
+from theory.model import Limit, Model, Parameter, register
 from theory.models.hopfield import Hopfield
 from theory.sites import Ising, IsingZero, SiteTerm, antisymmetric, example_site, feature_sum, sech4
 
@@ -42,7 +42,7 @@ _OVERLAPS = {"example": ((m, m), (t, t_hat)), "feature": ((m, m_hat),), "mixture
 
 @register
 @dataclass(frozen=True)
-class RandomFeatures:
+class RandomFeatures(Model):
     r"""Replica-symmetric theory of the random-features Hopfield model, with the overlap t of the example state.
 
     Parameters
@@ -87,8 +87,8 @@ class RandomFeatures:
     summary: ClassVar[str] = "Hopfield network storing P = alpha N combinations of D = alpha_d N features"
     states: ClassVar[tuple[str, ...]] = ("paramagnet", "spin_glass", "example", "feature", "mixture")
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("alpha", "load P/N of examples"),
-        Parameter("alpha_d", "load D/N of features"),
+        Parameter("alpha", "load P/N of examples", high=1e12),
+        Parameter("alpha_d", "load D/N of features", high=1e12),
         Parameter("temperature", "temperature in units of the coupling", low_open=False, default=0.0),
     )
     references: ClassVar[tuple[str, ...]] = (
@@ -102,8 +102,7 @@ class RandomFeatures:
     )
 
     def __post_init__(self) -> None:
-        for p in self.parameters:
-            p.check(getattr(self, p.name))
+        super().__post_init__()
         nonlinearity(self.nonlinearity)
 
     @property
