@@ -171,7 +171,9 @@ def nonlinearity(choice: str | Nonlinearity | Callable[[Array], Array]) -> Nonli
             "the theory covers odd functions, so antisymmetrise it."
         )
     first, rest = _hermite_constants(choice, name)
-    return Nonlinearity(name, choice, first, rest, binary=bool(np.all(np.abs(up) == 1.0)))
+    # A steep clip(20 x) is +-1 at every probe too; only E sigma^2 = 1 says that it is so everywhere.
+    binary = bool(np.all(np.abs(up) == 1.0)) and math.isclose(first + rest, 1.0, rel_tol=1e-9)
+    return Nonlinearity(name, choice, first, rest, binary=binary)
 
 
 def _values(function: Callable[[Array], Array], x: Array, name: str) -> Array:
