@@ -16,7 +16,7 @@ from numerics.estimate import Measurement
 from numerics.records import Record
 from theory.errors import InvalidInput
 
-__all__ = ["Crossing", "Extrapolation", "Transition", "crossing", "extrapolate", "transition"]
+__all__ = ["Crossing", "Extrapolation", "Transition", "crossing", "extrapolate", "one_kind", "transition"]
 
 Floats = NDArray[np.float64]
 
@@ -167,7 +167,7 @@ def crossing(
     Raises
     ------
     InvalidInput
-        If the fraction stays on one side of 1/2.
+        If the fraction stays on one side of 1/2, or crosses it back and forth so that no one load is the crossing.
     """
     x, k, n = (np.asarray(a, dtype=np.float64) for a in (loads, successes, trials))
     if x.ndim != 1 or x.shape != k.shape or x.shape != n.shape or len(set(x.tolist())) < 2 or (n < 1).any():
@@ -184,6 +184,11 @@ def crossing(
     centre, spacing = float(x.mean()), float(np.diff(np.unique(x)).min())
     u = (x - centre) / spacing
     a, b = (float(x) for x in _logistic(u, k[None, :], n)[0])
+    if not u[0] - 1.0 <= (-a / b if b else math.inf) <= u[-1] + 1.0:
+        raise InvalidInput(
+            f"at N = {N} the retrieved fraction does not fall or rise through 1/2 between the loads {x[0]:g} and "
+            f"{x[-1]:g}, it goes back and forth; give loads on both sides of one transition, and more samples."
+        )
     p = 1.0 / (1.0 + np.exp(-np.clip(a + b * u, -500, 500)))
     most = int(n.max())
     key = rng.stream(seed, "crossing", N)
@@ -222,13 +227,12 @@ def transition(records: Sequence[Record], *, vary: str = "alpha", exponent: floa
     Raises
     ------
     InvalidInput
-        If records differ in model or start, or the fraction stays on one side of 1/2 at some size.
+        If records differ in more than size, samples and the load that varies, or the fraction does not cross 1/2 at
+        some size.
     """
     if not records:
         raise InvalidInput("a transition needs records; simulate at several loads first.")
-    kinds = {(r.model, r.start, r.L, r.coefficients, r.L_train, r.overlap) for r in records}
-    if len(kinds) > 1:
-        raise InvalidInput(f"records of {len(kinds)} different simulations are mixed; give those of one start.")
+    one_kind(records, but=vary)
     if any(vary not in r.loads for r in records):
         raise InvalidInput(f"'{vary}' is no load of these records; vary one of {', '.join(records[0].loads)}.")
     points = []
@@ -244,6 +248,22 @@ def transition(records: Sequence[Record], *, vary: str = "alpha", exponent: floa
         for name, power in (("1/2", 1 / 2), ("2/3", 2 / 3), ("1", 1.0)):
             others[name] = extrapolate(sizes, values, errors, exponent=power).value
     return Transition(vary, tuple(points), limit, others)
+
+
+def one_kind(records: Sequence[Record], *, but: str | None = None) -> None:
+    """Raise InvalidInput if records differ in more than size, samples and the parameter `but`."""
+    kinds = {
+        (
+            *(r.model, r.start, r.L, r.coefficients, r.L_train, r.overlap, r.retrieved_above, r.tie),
+            *sorted((k, v) for k, v in r.parameters.items() if k != but),
+        )
+        for r in records
+    }
+    if len(kinds) > 1:
+        raise InvalidInput(
+            f"records of {len(kinds)} different simulations are mixed; give those of one start, at the same "
+            f"{'parameters' if but is None else f'parameters but {but}'} and rules."
+        )
 
 
 def _logistic(u: Floats, k: Floats, n: Floats) -> Floats:

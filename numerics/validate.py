@@ -38,7 +38,7 @@ from typing import Any, Literal
 import numpy as np
 
 from numerics.estimate import Measurement, mean
-from numerics.finite_size import extrapolate
+from numerics.finite_size import extrapolate, one_kind
 from numerics.records import Record
 from theory.errors import InvalidInput
 
@@ -156,9 +156,7 @@ def agreement(
     """
     if not records:
         raise InvalidInput("nothing to compare; simulate at one or more N first.")
-    kinds = {(r.model, r.start, r.L, r.coefficients, r.L_train, r.overlap) for r in records}
-    if len(kinds) > 1:
-        raise InvalidInput(f"records of {len(kinds)} different simulations are mixed; give those of one start.")
+    one_kind(records)
     if len({r.N for r in records}) < len(records):
         raise InvalidInput("two records have the same N; give one record per size (more samples instead).")
     predictions = [theory] * len(records) if isinstance(theory, Mapping) else list(theory)

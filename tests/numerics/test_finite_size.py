@@ -69,6 +69,9 @@ def test_no_crossing_is_one_sentence():
         crossing([0.1, 0.2], [2, 0], [20, 20], N=100)
     with pytest.raises(InvalidInput, match="two or more different loads"):
         crossing([0.1, 0.1], [20, 0], [20, 20], N=100)
+    for back_and_forth in ([10, 0, 10], [2, 8, 2]):  # the fitted slope vanishes, and the crossing is anywhere
+        with pytest.raises(InvalidInput, match=r"does not fall or rise through 1/2 between the loads 0\.1 and 0\.3"):
+            crossing([0.1, 0.2, 0.3], back_and_forth, [10] * 3, N=100)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +120,10 @@ def test_mixed_records_are_refused():
     records = synthetic({500: 0.14}, samples=4)
     with pytest.raises(InvalidInput, match="2 different simulations"):
         transition([*records, replace(records[0], start="unseen")])
+    moved = replace(records[0], parameters={**records[0].parameters, "alpha": 0.5})
+    transition([*synthetic({500: 0.14}), moved])  # alpha is what varies
+    with pytest.raises(InvalidInput, match="2 different simulations"):
+        transition([*records, replace(moved, parameters={**moved.parameters, "alpha_d": 0.5})])
     with pytest.raises(InvalidInput, match="'alpha_d' is no load of these records; vary one of alpha"):
         transition(records, vary="alpha_d")
     with pytest.raises(InvalidInput, match="needs records"):
