@@ -127,7 +127,7 @@ def _couplings(couplings: ArrayLike) -> Couplings:
         raise InvalidInput(f"couplings have shape {matrix.shape}; give a square (N, N) matrix with N >= 1.")
     if matrix.dtype not in (np.int16, np.int32):
         fits = matrix.dtype.kind in "iu" and np.all(np.abs(matrix.astype(np.int64)) < 2**31)
-        matrix = matrix.astype(np.int32 if fits else np.float64)
+        matrix = matrix.astype(np.int32 if fits else np.float64, copy=False)  # never two (N, N) arrays of float64
     if np.any(matrix.diagonal() != 0):
         raise InvalidInput("couplings have a nonzero diagonal; set J_ii = 0, spins do not act on themselves.")
     return np.ascontiguousarray(matrix)

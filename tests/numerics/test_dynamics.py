@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from numerics import exact, rng
+from numerics import dynamics, exact, rng
 from numerics.couplings import field_dtype, hebbian, local_fields
 from numerics.disorder import draw
 from numerics.dynamics import quench
@@ -210,6 +211,20 @@ def test_bad_input_is_one_sentence(change, sentence):
     arguments = {"couplings": np.ones((3, 3), dtype=int) - np.eye(3, dtype=int), "spins": [1, 1, -1]} | change
     with pytest.raises(InvalidInput, match=sentence):
         quench(arguments.pop("couplings"), arguments.pop("spins"), **arguments)
+
+
+def test_couplings_are_not_copied(monkeypatch):
+    seen = []
+
+    def run(couplings, spins, key, **options):
+        seen.append(couplings)
+        return spins, 1, 0
+
+    monkeypatch.setattr(dynamics, "backend_named", lambda name: SimpleNamespace(quench=run))
+    for kind in ("int16", "float64"):
+        J = couplings(kind, 40)
+        quench(J, start(40))
+        assert np.shares_memory(J, seen[-1])
 
 
 def test_a_limit_of_sweeps_is_not_silent():
