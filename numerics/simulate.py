@@ -195,7 +195,7 @@ def task(
         raise InvalidInput(f"seed = {seed!r} is not an integer; give any integer, for example 0.")
     if getattr(model, "temperature", 0.0) != 0.0:
         raise InvalidInput(
-            f"temperature = {model.temperature:g} is not simulated; the dynamics is that of zero temperature, "
+            f"temperature = {model.temperature} is not simulated; the dynamics is that of zero temperature, "
             "so give temperature 0."
         )
     law: Law = model.pattern_law(coefficients=coefficients, L_train=L_train)

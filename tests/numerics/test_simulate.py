@@ -139,6 +139,7 @@ def test_progress_is_told():
         (Hopfield(), {}, r"alpha is missing; .*give --alpha\."),
         (RandomFeatures(alpha=0.5), {}, r"alpha_d is missing; .*give --alpha-d\."),
         (Hopfield(alpha=0.1, temperature=0.5), {}, "temperature = 0.5 is not simulated"),
+        (Hopfield(alpha=0.1, temperature=None), {}, "temperature = None is not simulated"),
         (HOPFIELD, {"start": "exmaple"}, "start 'exmaple' is unknown; .*did you mean 'example'?"),
         (HOPFIELD, {"start": "feature"}, "start 'feature' needs a model with features"),
         (FEATURES, {"start": "mixture", "L": 4}, "L = 4 is not allowed; a mixture needs an odd L >= 3"),
