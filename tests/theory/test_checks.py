@@ -91,6 +91,8 @@ def test_what_is_missing_is_named():
     fields = {"name": "f", "summary": "s", "states": (), "free_energy": print, "start": print}
     with pytest.raises(InvalidInput, match="has no such field"):
         register(type("Fieldless", (Model,), {**fields, "parameters": (Parameter("alpha", "load"),)}))
+    with pytest.raises(InvalidInput, match=r"'hopfield' is taken by theory\.models\.hopfield"):
+        register(type("Hopfield", (Hopfield,), {}))
     with pytest.raises(InvalidInput, match="plain symbol"):
         Equations(FreeEnergy(m**2 / 2 - m * sympy.Symbol("field", positive=True), ((m, m),)), ("field",))
     with pytest.raises(InvalidInput, match="law of patterns"):
