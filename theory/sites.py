@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from theory import quadrature
 from theory.ensembles import SIGN, Nonlinearity
+from theory.errors import InvalidInput
 
 __all__ = [
     "ExampleSite",
@@ -66,7 +67,7 @@ class SiteTerm(sympy.Function):
     @classmethod
     def orders(cls, indices: Sequence[Index], fields: Sequence[Array], *, refine: int = 1) -> list[Array]:
         """All requested members in one pass; every field a (B,) array, `refine` multiplies the nodes."""
-        raise NotImplementedError(cls.__name__)
+        raise InvalidInput(f"the site family '{cls.__name__}' has no numbers; define its classmethod 'orders'.")
 
 
 class _Smoothed(SiteTerm):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy
 
-from theory.ensembles import TANH
+from theory.ensembles import SIGN, TANH, nonlinearity
 from theory.errors import InvalidInput
 from theory.quadrature import gaussian_average
 from theory.sites import (
@@ -15,6 +15,7 @@ from theory.sites import (
     ExampleSiteZero,
     Ising,
     IsingZero,
+    SiteTerm,
     antisymmetric,
     example_site,
     feature_sum,
@@ -142,3 +143,14 @@ def test_sech4_follows_from_the_family():
     member = {n: Ising.orders([(n,)], (np.array([0.5]), np.zeros(1)))[0][0] for n in (2, 4)}
     numeric = float(value.xreplace({a: sympy.Float(member[a.index[0]]) for a in value.atoms(Ising)}))
     assert numeric == pytest.approx(1 / np.cosh(0.5) ** 4, rel=1e-14)
+
+
+def test_only_a_sign_is_binary():
+    assert nonlinearity(lambda x: np.sign(x)).binary
+    assert not nonlinearity(lambda x: np.clip(20.0 * x, -1.0, 1.0)).binary  # +-1 but near zero
+    assert SIGN.binary
+
+
+def test_a_family_without_numbers_says_so():
+    with pytest.raises(InvalidInput, match="'SiteTerm' has no numbers; define its classmethod 'orders'"):
+        SiteTerm.orders([(0,)], [np.zeros(1)])
