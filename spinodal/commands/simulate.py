@@ -34,7 +34,7 @@ RetrievedAbove = Annotated[
     float, typer.Option("--retrieved-above", help="Final overlap, relative to the initial one, that counts.")
 ]
 Workers = Annotated[int, typer.Option("--workers", help="Threads; the result does not depend on it.")]
-Backend = Annotated[str, typer.Option("--backend", help="cpu, reference (slow and simple) or gpu.")]
+Backend = Annotated[str, typer.Option("--backend", help="cpu, or reference (slow and simple).")]
 Out = Annotated[Path | None, typer.Option("--out", show_default=False, help="Save the record (.json).")]
 
 

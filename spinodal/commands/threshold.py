@@ -64,7 +64,7 @@ def threshold(
                 rows.append((f"certificate: {key.replace('_', ' ')}", value))
         table(out, f"{data['line']} line of {heading(data)}", ("", ""), rows)
 
-    return Answer(data, show)
+    return Answer(data, show, remark=found.message)  # why digits or their proof were refused
 
 
 VERB = Verb("threshold", "Solve for the parameter at which a line is crossed.", threshold, without_mixtures)

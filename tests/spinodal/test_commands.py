@@ -101,6 +101,11 @@ def test_glass_temperature_is_a_line_of_the_spin_glass(spinodal: Callable) -> No
     assert data["value"] == pytest.approx(1.5, abs=1e-10)
 
 
+def test_refused_digits_are_told(spinodal: Callable) -> None:
+    run = spinodal("threshold", "random-features", "--alpha-d", 0.5, "--nonlinearity", "tanh", "--digits", 30)
+    assert "double precision only; ask for 15 digits or fewer." in run.err
+
+
 def test_digits_are_text_and_the_certificate_comes_on_request(spinodal: Callable) -> None:
     data = spinodal("threshold", "hopfield", "--digits", 30, "--json").data
     assert data["digits"].startswith("0.13790556649493173")
