@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from paper_figures import files, style
-from paper_figures.progress import reporting
+from numerics.progress import reporting
+from paper_figures import style
+from paper_figures.files import folder
 from paper_figures.store import fulfil, read_archive, write_archive
 from theory.errors import InvalidInput, nearest
 
@@ -113,7 +114,7 @@ def draw(
         For an unknown paper or figure, or a folder that cannot be written.
     """
     entries = _chosen(paper, fig)
-    files.folder(out)
+    folder(out)
     cores = workers if workers is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     written = []
     for entry in entries:

@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from numerics.files import reserved
 from numerics.records import Record
-from paper_figures.files import folder, replacing
+from paper_figures.files import folder
 from paper_figures.plan import Simulation
 from theory.errors import InvalidInput
 
@@ -94,8 +95,8 @@ def read_archive(path: Path) -> dict[str, Record]:
 
 def write_archive(path: Path, records: Mapping[str, Record]) -> None:
     """Write records without their per-sample values, which means and errors over samples make dispensable here."""
-    with replacing(path) as temporary:
-        temporary.write_text("".join(_lines(records.items())), encoding="utf-8")
+    with reserved(path) as draft:
+        draft.write_text("".join(_lines(records.items())), encoding="utf-8")
 
 
 def _lines(records: Iterable[tuple[str, Record]]) -> Iterable[str]:

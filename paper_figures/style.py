@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from paper_figures.files import replacing
+from numerics.files import reserved
 from theory.branches import StateBranch
 
 __all__ = ["EXAMPLE", "FEATURE", "MIXTURE", "PUBLISHED", "branch_curve", "letter", "save", "shade", "styled"]
@@ -43,9 +43,9 @@ def save(figure: Figure, out: Path, name: str) -> list[Path]:
     files = []
     for suffix, metadata in ((".pdf", {"CreationDate": None}), (".png", {"Software": None})):
         target = out / f"{name}{suffix}"
-        with replacing(target) as temporary:
+        with reserved(target) as draft:
             # Without dates the same records give the same bytes.
-            figure.savefig(temporary, metadata=metadata)
+            figure.savefig(draft, metadata=metadata)
         files.append(target)
     return files
 
