@@ -27,7 +27,7 @@ from numerics.records import Record
 from theory.ensembles import IidPatterns, RandomFeaturePatterns
 from theory.errors import InvalidInput, nearest
 
-__all__ = ["STARTS", "Task", "run_sample", "simulate", "task"]
+__all__ = ["STARTS", "Task", "parameters_of", "run_sample", "simulate", "task"]
 
 STARTS = ("example", "feature", "mixture", "unseen")
 
@@ -145,7 +145,7 @@ def simulate(
     sparse = _sparse(plan.law)
     return Record(
         model=str(model.name),
-        parameters=_parameters(model),
+        parameters=parameters_of(model),
         N=plan.N,
         P=plan.P,
         D=plan.D,
@@ -366,7 +366,8 @@ def _check_memory(N: int, P: int, D: int, law: Law) -> None:
         )
 
 
-def _parameters(model: Any) -> dict[str, Any]:
+def parameters_of(model: Any) -> dict[str, Any]:
+    """Return the parameters of a model as a record keeps them: numbers, and names of functions."""
     if not is_dataclass(model):
         return {"alpha": model.alpha}
     found = {f.name: getattr(model, f.name) for f in fields(model)}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from numerics.finite_size import Transition, transition
 from numerics.records import Record
-from numerics.simulate import simulate
+from numerics.simulate import parameters_of, simulate
 from theory.branches import StateBranch, branch
 from theory.errors import InvalidInput
 from theory.lines import Boundary, phase_line
@@ -154,7 +154,7 @@ class Simulation:
         sparse = self.coefficients == "sparse"
         return (
             record.model == self.model.name
-            and all(getattr(self.model, k) == record.parameters.get(k) for k in ("alpha", "alpha_d"))
+            and record.parameters == parameters_of(self.model)
             and (record.N, record.start, record.samples, record.seed) == (self.N, self.start, self.samples, self.seed)
             and record.coefficients == self.coefficients
             and record.L_train == (self.L_train if sparse else None)

@@ -37,6 +37,12 @@ def runs(monkeypatch):
     return ran
 
 
+def test_a_record_of_another_nonlinearity_is_not_the_one_declared():
+    record = SIMULATIONS[0].run()
+    assert SIMULATIONS[0].matches(record)
+    assert not SIMULATIONS[0].matches(replace(record, parameters={**record.parameters, "nonlinearity": "tanh"}))
+
+
 def measurements(records):
     return {key: record.measurements for key, record in records.items()}
 
