@@ -322,8 +322,8 @@ def _feature_plane(model: Any, alpha_max: float, alpha_d_max: float, points: int
     if "mixture" in model.states:
         for L in MIXTURES:
             yield _Request("mixture", "spinodal", "alpha_d", "alpha", alpha, L)
-    # Without feedback from other patterns T_g is 1, and it only grows with the loads: below 1 all is glass.
-    if "spin_glass" in model.states and temperature > 1.0:
+    # At low loads T_g is E sigma^2, so below that all is glass, and the line is found absent.
+    if "spin_glass" in model.states and temperature > 0.0:
         yield _Request("spin-glass", "continuous", "alpha", "alpha_d", alpha_d)
 
 
