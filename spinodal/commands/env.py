@@ -26,7 +26,6 @@ REQUIRED = (
     "rich",
     "xarray",
     "h5netcdf",
-    "joblib",
 )
 # Extra -> distribution and module: the extra counts as present when the module can be found.
 EXTRAS = {
