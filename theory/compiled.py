@@ -44,7 +44,10 @@ def available(equations: Equations) -> bool:
 def _source(equations: Equations) -> str:
     """Python source of ``extended(x, p, v, site, F, J, Fp, H, K)`` for one point."""
     n, k = len(equations.variables), len(equations.varied)
-    expressions = [*equations.residual, *equations.tangent, *equations.second]
+    named = (equations.variables, equations.parameters, equations.directions)
+    # Neutral names: a model may call a variable x, p or v, or by a word of the language.
+    safe = {s: sympy.Symbol(f"symbol_{i}") for i, s in enumerate(s for symbols_of in named for s in symbols_of)}
+    expressions = [e.xreplace(safe) for e in (*equations.residual, *equations.tangent, *equations.second)]
     atoms = sorted(set().union(*(e.atoms(SiteTerm) for e in expressions)), key=sympy.default_sort_key)
     groups = list(dict.fromkeys(a.fields for a in atoms))
     symbols = {a: sympy.Symbol(f"site_{groups.index(a.fields)}_{a.index[0]}") for a in atoms}
@@ -53,11 +56,11 @@ def _source(equations: Equations) -> str:
     shared, reduced = sympy.cse([*fields, *(expressions[i].xreplace(symbols) for i in kept)])
     printer = PythonCodePrinter({"fully_qualified_modules": False})
     lines = ['@numba.njit(error_model="numpy")', "def extended(x, p, v, site, F, J, Fp, H, K):"]
-    for symbols_of, name in ((equations.variables, "x"), (equations.parameters, "p"), (equations.directions, "v")):
-        lines += [f"    {s} = {name}[{i}]" for i, s in enumerate(symbols_of)]
+    for symbols_of, name in zip(named, "xpv", strict=True):
+        lines += [f"    {safe[s]} = {name}[{i}]" for i, s in enumerate(symbols_of)]
     # Sites need their fields first: shared subexpressions are emitted as soon as what they use is known.
     waiting = list(shared)
-    known = {*map(str, equations.variables), *map(str, equations.parameters), *map(str, equations.directions)}
+    known = {str(s) for s in safe.values()}
 
     def emit() -> None:
         progress = True
