@@ -70,7 +70,8 @@ def quench(
     Raises
     ------
     InvalidInput
-        For shapes that do not fit, spins other than +-1, a nonzero diagonal or an unknown option.
+        For shapes that do not fit, spins other than +-1, couplings that are not finite, a nonzero diagonal or an
+        unknown option.
     SpinodalError
         If `max_sweeps` sweeps do not suffice.
 
@@ -128,6 +129,8 @@ def _couplings(couplings: ArrayLike) -> Couplings:
     if matrix.dtype not in (np.int16, np.int32):
         fits = matrix.dtype.kind in "iu" and np.all(np.abs(matrix.astype(np.int64)) < 2**31)
         matrix = matrix.astype(np.int32 if fits else np.float64, copy=False)  # never two (N, N) arrays of float64
+    if matrix.dtype == np.float64 and not np.isfinite(matrix.sum()):  # NaN is against no spin, so all would be stable
+        raise InvalidInput("couplings contain NaN or infinity; give finite numbers.")
     if np.any(matrix.diagonal() != 0):
         raise InvalidInput("couplings have a nonzero diagonal; set J_ii = 0, spins do not act on themselves.")
     return np.ascontiguousarray(matrix)

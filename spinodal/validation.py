@@ -153,6 +153,8 @@ def validate(
 
 
 def _sizes(N: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(N, int):
+        raise InvalidInput(f"N = {N} is one number; give the sizes in a list, as N=[{N}].")
     sizes = tuple(sorted(N))
     if not sizes or len(set(sizes)) < len(sizes):
         raise InvalidInput(f"N = {', '.join(map(str, N)) or 'nothing'} is not allowed; give different sizes.")

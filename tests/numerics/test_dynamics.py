@@ -204,6 +204,7 @@ def test_fields_are_exact_in_the_type_that_is_chosen():
         ({"backend": "cpi"}, "backend 'cpi' is unknown; choose one of cpu, reference; did you mean 'cpu'?"),
         ({"spins": [1, 1]}, r"spins have shape \(2,\) but couplings \(3, 3\)"),
         ({"spins": [1, 0, 1]}, "spins must all be"),
+        ({"couplings": [[0, np.nan], [np.nan, 0]], "spins": [1, -1]}, "couplings contain NaN or infinity"),
         ({"couplings": [[0, 1]]}, r"couplings have shape \(1, 2\)"),
     ],
 )
