@@ -110,6 +110,8 @@ def spinodals(model: Any, state: str, L: int, vary: str) -> tuple[list[Crossing]
         vanishing = [float(b.parameter[-1]) for b in branches if point.condensed(b.x[-1]) < 1e-2]
         if vanishing:
             return [], f"its overlap vanishes continuously near {vary} = {vanishing[0]:.4g}, where nothing turns round"
+        if folds:
+            return [], f"the branch turns round near {vary} = {folds[0].parameter:.6g}, but that fold was not solved"
         return [], f"the state exists over the whole range of {vary} that was followed, without a spinodal"
     detour = _detour(model, state, L, vary)
     return detour, "" if detour else f"the state was not found at any {vary}"
@@ -207,12 +209,18 @@ def _thermodynamic(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
         return math.nan if value is None else value[0]
 
     branches = _branches(point, x, vary, events={"excess": excess})
-    crossings = []
-    for s in (s for b in branches for s in b.special if s.kind == "excess"):
-        crossing = equal_free_energies(point, vary, s.parameter, s.x)
-        if crossing is not None:
-            crossings.append(crossing)
-    return crossings, "the state is nowhere degenerate in free energy with the uncondensed state along its branch"
+    located = [s for b in branches for s in b.special if s.kind == "excess"]
+    crossings = [equal_free_energies(point, vary, s.parameter, s.x) for s in located]
+    why = f"the state is nowhere degenerate in free energy with the uncondensed state {_followed(branches)}"
+    if located:
+        why = f"the free energies cross near {vary} = {located[0].parameter:.6g}, but the crossing was not solved"
+    return [c for c in crossings if c is not None], why
+
+
+def _followed(branches: list[continuation.Branch]) -> str:
+    """Over which range a pair of branches went."""
+    ends = [float(v) for b in branches for v in (b.parameter.min(), b.parameter.max())]
+    return f"along its branch, which was followed from {min(ends):.4g} to {max(ends):.4g}"
 
 
 def equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
@@ -253,16 +261,16 @@ def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
     point, x = found
     replicon = lambda y, p: point.scalar("replicon", y, p)
     branches = _branches(point, x, vary, events={"replicon": replicon})
-    crossings = [
-        zero_replicon(point, vary, s.parameter, s.x) for b in branches for s in b.special if s.kind == "replicon"
-    ]
+    located = [s for b in branches for s in b.special if s.kind == "replicon"]
+    crossings = [zero_replicon(point, vary, s.parameter, s.x) for s in located]
     side = "stable" if point.scalar("replicon", x) > 0 else "unstable"
     found_all = [c for c in crossings if c is not None]
     if wanted != state:
         flipped = {"above": "below", "below": "above"}
         found_all = [replace(c, side=flipped[c.side]) for c in found_all]
-    low, high = span_of(point.model, vary)
-    return found_all, f"replica symmetry is {side} all along the branch, which was followed from {low:g} to {high:g}"
+    if located:
+        return found_all, f"the replicon vanishes near {vary} = {located[0].parameter:.6g}, but its zero was not solved"
+    return found_all, f"replica symmetry is {side} all {_followed(branches)}"
 
 
 def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing | None:

@@ -7,6 +7,7 @@ read off the bilinear term that couples it to its conjugate: with ``f = c x x_ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -118,11 +119,12 @@ class Compiled:
 
 
 def _guarded(function: Any, arguments: Sequence[Any]) -> list[Any]:
-    """Evaluate; a float division by zero gives NaN as it does in NumPy."""
+    """Evaluate; a division by zero or the root of a negative number gives infinity or NaN as it does in NumPy."""
     try:
-        return list(function(*arguments))
+        values = list(function(*arguments))
     except (ZeroDivisionError, OverflowError):
-        return list(function(*[np.float64(a) for a in arguments]))
+        values = list(function(*[np.float64(a) for a in arguments]))
+    return [math.nan if isinstance(v, complex) else v for v in values]
 
 
 class Equations:

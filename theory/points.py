@@ -90,7 +90,7 @@ class Point:
         return float(self.equations.values(name, x[None], p[None])[0, 0])
 
     def undisturbed(self, x: Array) -> bool:
-        """Whether noise has hardly touched the state; its Hessian then vanishes to rounding in some directions."""
+        """Whether noise has hardly touched the state, so that it is a good place to follow it from."""
         return self.condensed(x) >= 0.985 * self.condensed(self.start())
 
     def slope(self, x: Array, vary: str) -> float:
@@ -108,7 +108,8 @@ class Point:
         declared = self.equations.free_energy
         n = len(self.equations.variables)
         overlaps = [self.equations.variables.index(s) for s in declared.condensed]
-        if not overlaps or self.undisturbed(x):
+        # Where the overlap is saturated the Hessian vanishes to rounding, and no fold is near.
+        if not overlaps or self.condensed(x) >= (1.0 - 1e-8) * self.condensed(self.start()):
             return True
         h = self.equations.values("hessian", x[None], self.parameters[None]).reshape(n, n)
         if not np.isfinite(h).all():
@@ -234,7 +235,9 @@ def _candidates(model: Any, vary: str, end: str) -> list[float]:
     unit = model.temperature_unit() if vary == "temperature" else 1.0
     parameter = declared(model, vary)
     bound, inwards = (parameter.low, 1.0) if end == "low" else (parameter.high, -1.0)
-    near = [bound * (1.0 + inwards * d) for d in (0.0, 1e-3, 1e-2, 1e-1)] if 0.0 < bound < np.inf else []
+    low, high = _TEMPERATURES if vary == "temperature" else _LOADS
+    reached = low * unit < bound < high * unit  # a bound beyond the range that is followed is none
+    near = [bound * (1.0 + inwards * d) for d in (0.0, 1e-3, 1e-2, 1e-1)] if reached else []
     return [v for v in (*near, *(unit * v for v in _CANDIDATES[kind])) if parameter.allows(v)]
 
 

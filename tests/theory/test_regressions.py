@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from theory.branches import branch
 from theory.models.random_features import RandomFeatures
 from theory.phase import threshold
 from theory.problem import Status
@@ -45,3 +47,22 @@ def test_an_at_line_with_a_flat_replicon_is_found() -> None:
     assert found.value == pytest.approx(5.510620080944773, rel=1e-8)
     assert found.error < 1e-9
     assert found.state_exists == "above"
+
+
+@pytest.mark.parametrize(("L", "alpha"), [(3, 1.0), (9, 0.002), (1, 0.1)])
+def test_both_sheets_around_a_fold_are_told_apart(L, alpha):
+    """Mixtures are all but pure at their spinodal (m = 0.996 of the pure overlap for L = 9), on either sheet."""
+    state = "mixture" if L > 1 else "feature"
+    found = branch(RandomFeatures(alpha=alpha), state, vary="alpha_d", span=(1e-6, 1.0), L=L if L > 1 else None)
+    m = found.order_parameters["m"]
+    turn = int(np.argmax(found.parameter))
+    assert found.stable[: turn - 1].all()
+    beyond = m[turn + 2 :]
+    assert beyond.max() < m[turn]
+    assert not found.stable[turn + 2 : turn + 6].any()
+
+
+def test_learning_is_found_at_bounded_loads():
+    assert threshold(RandomFeatures(alpha_d=0.01, temperature=1.0), "feature").value == pytest.approx(
+        0.10416902, abs=1e-8
+    )

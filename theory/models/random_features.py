@@ -352,24 +352,16 @@ class RandomFeatures(Model):
         """Hopfield on the examples (alpha_d -> inf), Hopfield on the features (alpha -> inf), and T -> 0."""
         many, few = RandomFeatures(0.08, 1e7), RandomFeatures(1e6, 0.08)
         glass = RandomFeatures(0.5, 0.05, 1e-3)
-        unit = few.temperature_unit()
+        warm, hot = replace(many, temperature=0.3), replace(few, temperature=0.3 * few.temperature_unit())
         return [
             Limit("alpha_d -> inf", many, "example", Hopfield(0.08), "example", ("m", "free_energy"), 1e-6),
             Limit("alpha_d -> inf", many, "spin_glass", Hopfield(0.08), "spin_glass", ("q_hat", "free_energy"), 1e-6),
-            Limit(
-                "alpha_d -> inf",
-                replace(many, temperature=0.3),
-                "example",
-                Hopfield(0.08, 0.3),
-                "example",
-                ("m", "q", "free_energy"),
-                1e-6,
-            ),
+            Limit("alpha_d -> inf", warm, "example", Hopfield(0.08, 0.3), "example", ("m", "q", "free_energy"), 1e-6),
             Limit("alpha -> inf", few, "feature", Hopfield(0.08), "example", ("m",), 1e-6),
             Limit("alpha -> inf", RandomFeatures(1e6, 0.02), "mixture", Hopfield(0.02), "mixture", ("m",), 1e-6),
             Limit(
                 "alpha -> inf, T = alpha_T kappa_1^2 T'",
-                replace(few, temperature=0.3 * unit),
+                hot,
                 "feature",
                 Hopfield(0.08, 0.3),
                 "example",
