@@ -80,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             args=list(sys.argv[1:] if argv is None else argv), prog_name="spinodal", standalone_mode=False
         )
         return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        print("Interrupted; nothing half-written is left, and finished records are kept.", file=sys.stderr)
+        return 130
     except Exception as problem:
         if os.environ.get("SPINODAL_DEBUG", "") not in ("", "0"):
             import traceback

@@ -161,7 +161,7 @@ class Diagram:
         fixed = ", ".join(f"{k} = {v}" for k, v in self.parameters.items())
         made = ", ".join(f"{k} {v}" for k, v in self.provenance.items())
         rows = [
-            f"# {self.model}, {fixed}",
+            f"# {self.model}, {fixed}" if fixed else f"# {self.model}",
             f"# {made}",
             "state,line,L,vary,along,along_value,value,error,status",
         ]

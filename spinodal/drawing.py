@@ -15,7 +15,7 @@ _SYMBOLS = {"alpha": r"$\alpha$", "alpha_d": r"$\alpha_D$", "temperature": "$T$"
 _DASHES = {"spinodal": "-", "thermodynamic": "--", "continuous": "-.", "at": ":"}
 # Colours that stay apart in grey and for most colour-blind readers (Okabe and Ito).
 _COLOURS = {"example": "#0072B2", "feature": "#D55E00", "spin-glass": "#000000"}
-_MIXTURES = {3: "#009E73", 5: "#56B4E9", 7: "#CC79A7", 9: "#E69F00"}
+_MIXTURES = {3: "#009E73", 5: "#CC79A7", 7: "#56B4E9", 9: "#E69F00"}
 
 
 def draw(diagram: Diagram, path: Path) -> None:

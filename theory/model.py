@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import numbers
 import sys
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,8 @@ class Parameter:
             f" <= {self.high:g}" if math.isfinite(self.high) else " < infinity"
         )
         try:
+            if isinstance(value, (str, bytes, bool)):
+                raise TypeError
             number = float(value)
         except (TypeError, ValueError):
             raise InvalidInput(
@@ -333,6 +336,12 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
     InvalidInput
         For a state the model lacks, a parameter that is needed and absent, or an L that makes no sense.
     """
+    if isinstance(model, (str, type)):
+        name = model if isinstance(model, str) else getattr(model, "name", model.__name__)
+        raise InvalidInput(
+            f"{model!r} is not a model at a parameter point; make one from its class with its parameters, such as "
+            f"Hopfield(alpha=0.1) for '{name}'."
+        )
     state = normalise(state, model.states, f"state of {model.name}")
     if not hasattr(model, "temperature"):
         raise InvalidInput(
@@ -340,7 +349,7 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
         )
     if state == "mixture":
         L = 3 if L is None else L
-        if not (isinstance(L, int) and 3 <= L <= LARGEST_MIXTURE and L % 2 == 1):
+        if not (isinstance(L, numbers.Integral) and 3 <= L <= LARGEST_MIXTURE and L % 2 == 1):
             raise InvalidInput(
                 f"L = {L} is not allowed; a mixture of Ising features needs an odd L from 3 to {LARGEST_MIXTURE} (for "
                 "even L the sum vanishes on a finite fraction of sites; the equations have a term per value)."

@@ -71,6 +71,15 @@ class Threshold:
     certificate: dict[str, Any] | None = None
     message: str = ""
 
+    def __str__(self) -> str:
+        fixed = ", ".join(f"{k} = {v:g}" for k, v in self.parameters.items())
+        name = f"{self.line} line of {self.model}, {self.state.replace('_', '-')}" + (
+            f" L = {self.L}" if self.L else ""
+        )
+        if self.value is None:
+            return f"{name} ({fixed}): {self.message or self.status.value}"
+        return f"{name} ({fixed}): {self.vary} = {self.value:.12g} +- {self.error:.1e}, exists {self.state_exists}"
+
     def to_json(self) -> dict[str, Any]:
         """The threshold as plain types; digits and certificate only when there are any."""
         out = {**self.__dict__, "status": self.status.value}

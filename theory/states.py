@@ -72,6 +72,14 @@ class Solution:
     message: str = ""
     variables: dict[str, float] | None = None
 
+    def __str__(self) -> str:
+        fixed = ", ".join(f"{k} = {v:g}" for k, v in self.parameters.items())
+        name = f"{self.model}, {self.state.replace('_', '-')}" + (f" L = {self.L}" if self.L else "")
+        if self.free_energy is None:
+            return f"{name} ({fixed}): {self.message or self.status.value}"
+        found = ", ".join(f"{k} = {v:.12g}" for k, v in self.order_parameters.items() if v is not None)
+        return f"{name} ({fixed}): {found}, f = {self.free_energy:.12g}"
+
     def to_json(self) -> dict[str, Any]:
         """The solution as plain types; unknown numbers are None."""
         return {k: v for k, v in self.__dict__.items() if k != "variables"} | {"status": self.status.value}
@@ -223,6 +231,12 @@ def _uncondensed(point: Point) -> Solution:
     roots = settle(point, point.start())
     status: Status = roots.status[0]
     message = ""
+    if point.state == "paramagnet" and status is Status.LEFT_DOMAIN:
+        status = Status.NO_SOLUTION
+        message = (
+            f"NO_SOLUTION: the paramagnetic equations have no physical solution at {_where(point)} (their determinants "
+            "are not positive at so low a temperature); raise the temperature."
+        )
     if point.state == "spin_glass" and status is Status.CONVERGED and not frozen(point, roots.x[0]):
         status = Status.NO_SOLUTION
         message = (

@@ -70,6 +70,8 @@ def spec(sizes: Sizes) -> Spec:
         ("feature", _LEARNING, -7.0, 5.0, 7),
     ):
         for alpha_d, centre in centres.items():
+            if alpha_d == _DOUBLED and max(sizes) < max(FULL):  # ten features are too few to show anything
+                continue
             simulations[f"{start} {alpha_d:g}"] = [
                 Simulation(RandomFeatures(alpha=float(f"{alpha:.3g}"), alpha_d=alpha_d), N, start, samples)
                 for N, samples in (((2 if alpha_d == _DOUBLED else 1) * N, samples) for N, samples in sizes.items())

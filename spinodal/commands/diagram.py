@@ -87,7 +87,9 @@ def _show(out: Console, found: Diagram, written: list[str]) -> None:
         worst = f"{np.nanmax(c.errors[known]):.0e}" if known.any() and np.isfinite(c.errors[known]).any() else "-"
         rows.append((c.label, f"{c.vary}({c.along})", *_span(c.values[known]), f"{known.sum()}/{known.size}", worst))
     fixed = ", ".join(f"{k} = {v}" for k, v in found.parameters.items())
-    table(out, f"{found.model}, {fixed}", ("line", "", "from", "to", "points", "error"), rows)
+    table(
+        out, ", ".join([found.model, *([fixed] if fixed else [])]), ("line", "", "from", "to", "points", "error"), rows
+    )
     for name in written:
         out.print(f"wrote {name}", markup=False)
 

@@ -25,7 +25,7 @@ def code_and_sentence(problem: BaseException) -> tuple[int, str]:
     if isinstance(problem, (InvalidInput, MissingExtra)):
         return MISUSE, str(problem)
     if isinstance(problem, typer.Abort):
-        return INTERRUPTED, "Interrupted."
+        return INTERRUPTED, "Interrupted; nothing half-written is left, and finished records are kept."
     if hasattr(problem, "format_message"):  # typer's own usage errors
         return MISUSE, _usage(problem)
     if isinstance(problem, NotConverged):

@@ -26,7 +26,7 @@ L = Annotated[
 def heading(data: dict[str, Any]) -> str:
     """Title of a result: model, state and the parameters that are fixed."""
     state = str(data["state"]) + (f" L={data['L']}" if data["state"] == "mixture" and data.get("L") else "")
-    given = [f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in data["parameters"].items()]
+    given = [f"{k} = {v:.12g}" if isinstance(v, float) else f"{k} = {v}" for k, v in data["parameters"].items()]
     return ", ".join([str(data["model"]), state, *given])
 
 

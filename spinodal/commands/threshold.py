@@ -49,6 +49,7 @@ def threshold(
         rows.append(("state exists", data["state_exists"]))
         if len(found.all) > 1:
             rows.append(("all solutions", ", ".join(f"{value:.12g}" for value in found.all)))
+            rows[-2] = ("state exists", f"{data['state_exists']} the largest of them")
         if data.get("uncondensed"):
             rows.append(("against", data["uncondensed"]))
         if "rs_stable" in data:
