@@ -89,12 +89,12 @@ def _bits_by_site(sample: Sample) -> NDArray[np.uint64]:
 
 
 def _hebbian_float(sample: Sample) -> NDArray[np.float64]:
-    assert sample.dense is not None
-    patterns = sample.dense
-    out = np.empty((sample.N, sample.N), dtype=np.float64)
-    # Row by row blocks: the product never exists beside the result.
-    for first in range(0, sample.N, 256):
-        np.matmul(patterns[:, first : first + 256].T, patterns, out=out[first : first + 256])
+    out = np.zeros((sample.N, sample.N), dtype=np.float64)
+    # Blocks of patterns and of rows: nothing of the size of the result is ever beside it.
+    for _, block in pattern_blocks(sample, rows=256):
+        patterns = block.astype(np.float64, copy=False)
+        for first in range(0, sample.N, 256):
+            out[first : first + 256] += patterns[:, first : first + 256].T @ patterns
     np.fill_diagonal(out, 0.0)
     # A blocked product is symmetric up to rounding only; the dynamics needs one J_ij.
     for first in range(0, sample.N, 256):

@@ -59,8 +59,8 @@ class Sample:
     features : (D, N) int8 array of +-1
     packed : (P, ceil(N / 8)) uint8 array or None
         The stored patterns, one bit per spin (1 is +1), little bit order; None if their values are not +-1.
-    dense : (P, N) float64 array or None
-        The stored patterns, if their values are not +-1.
+    dense : (P, N) float32 array or None
+        The stored patterns, if their values are not +-1: single precision, so that they weigh less than J.
     """
 
     law: Law
@@ -70,7 +70,7 @@ class Sample:
     name: tuple[str | int, ...]
     features: Spins
     packed: NDArray[np.uint8] | None
-    dense: Floats | None
+    dense: NDArray[np.float32] | None
 
 
 def law_name(law: Law) -> str:
@@ -112,7 +112,7 @@ def draw(law: Law, *, N: int, P: int, D: int = 0, seed: int = 0, index: int = 0)
         for first, block in _drawn_blocks(empty):
             packed[first : first + len(block)] = np.packbits(block > 0, axis=1, bitorder="little")
         return replace(empty, packed=packed)
-    dense = np.empty((P, N), dtype=np.float64)
+    dense = np.empty((P, N), dtype=np.float32)
     for first, block in _drawn_blocks(empty):
         dense[first : first + len(block)] = block
     return replace(empty, dense=dense)
@@ -125,7 +125,7 @@ def pattern_blocks(sample: Sample, *, rows: int) -> Iterator[tuple[int, Spins | 
     """
     for first in range(0, sample.P, rows):
         if sample.dense is not None:
-            yield first, sample.dense[first : first + rows]
+            yield first, sample.dense[first : first + rows].astype(np.float64)
         else:
             assert sample.packed is not None
             yield first, _unpacked(sample.packed[first : first + rows], sample.N)
@@ -134,7 +134,7 @@ def pattern_blocks(sample: Sample, *, rows: int) -> Iterator[tuple[int, Spins | 
 def example(sample: Sample, mu: int) -> Spins | Floats:
     """Return stored pattern `mu`, a (N,) array."""
     if sample.dense is not None:
-        row: Floats = sample.dense[mu]
+        row: Floats = sample.dense[mu].astype(np.float64)
         return row
     assert sample.packed is not None
     spins: Spins = _unpacked(sample.packed[mu : mu + 1], sample.N)[0]
@@ -248,7 +248,8 @@ def _unpacked(packed: NDArray[np.uint8], N: int) -> Spins:
 
 def _is_stored(sample: Sample, pattern: Spins | Floats) -> bool:
     if sample.dense is not None:
-        same = (sample.dense == pattern).all(axis=1) | (sample.dense == -pattern).all(axis=1)
+        stored = pattern.astype(np.float32)
+        same = (sample.dense == stored).all(axis=1) | (sample.dense == -stored).all(axis=1)
         return bool(same.any())
     assert sample.packed is not None
     bits = np.packbits([pattern > 0, pattern < 0], axis=1, bitorder="little")
