@@ -291,6 +291,8 @@ def _walked(model: Any, state: str, L: int, vary: str, along: str, given: Array)
     count, xs, value, error, curvature = compiled.fold_line(
         point.equations, x, null, p, column=column, along=other, values=given
     )
+    if count and abs(value[0] / p[column] - 1.0) > 0.1:  # not the fold that the start was close to
+        return solved
     rows = np.arange(count)
     if count:
         pp = np.repeat(p[None], count, axis=0)
