@@ -14,9 +14,21 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from numerics.files import reserved
+from numerics.records import Record
 from theory.branches import StateBranch
 
-__all__ = ["EXAMPLE", "FEATURE", "MIXTURE", "PUBLISHED", "branch_curve", "letter", "save", "shade", "styled"]
+__all__ = [
+    "EXAMPLE",
+    "FEATURE",
+    "MIXTURE",
+    "PUBLISHED",
+    "branch_curve",
+    "letter",
+    "measured",
+    "save",
+    "shade",
+    "styled",
+]
 
 # Okabe and Ito's palette.
 EXAMPLE = "#0072B2"
@@ -62,6 +74,19 @@ def shade(colour: str, k: int, count: int) -> dict[str, Any]:
         "capsize": 0,
         "zorder": 3 + 0.1 * k,
     }
+
+
+def measured(axes: Axes, records: list[Record], colour: str, observable: str) -> None:
+    """Points of one observable against alpha with their errors, a shade and a marker per size."""
+    sizes = sorted({r.N for r in records})
+    for k, N in enumerate(sizes):
+        here = [r for r in records if r.N == N]
+        axes.errorbar(
+            [r.loads["alpha"] for r in here],
+            [r[observable].value for r in here],
+            yerr=[r[observable].error for r in here],
+            **shade(colour, k, len(sizes)),
+        )
 
 
 def branch_curve(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from numerics.records import Record
 from paper_figures.kalaj2024 import published
 from paper_figures.kalaj2024.sparse import leaves_unseen
 from paper_figures.plan import Point, Results, Simulation, Sizes, Spec
-from paper_figures.style import EXAMPLE, FEATURE, MIXTURE, letter, shade
+from paper_figures.style import EXAMPLE, FEATURE, MIXTURE, letter, measured, shade
 from theory.models.random_features import RandomFeatures
 
 __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
@@ -76,7 +74,7 @@ def draw(results: Results) -> Figure:
     panels = figure.subplots(5, 1, sharex=True)
     labels = ("feature", "stored, $L=3$", "unseen, $L=3$", "unseen, $L=5$", "unseen, $L=7$")
     for axes, (start, (_, L, colour)), name, label in zip(panels, _STARTS.items(), "abcde", labels, strict=True):
-        _points(axes, results.records[start], colour)
+        measured(axes, results.records[start], colour, "overlap")
         curve = published.OVERLAPS[start]
         axes.plot(curve.x, curve.y, "x", color="black", markersize=3.5, zorder=5)
         axes.set(xscale="log", xlim=(0.017, 1.2), ylim=(-0.05, 1.15), yticks=[0, 0.5, 1])
@@ -92,18 +90,6 @@ def draw(results: Results) -> Figure:
     sizes = sorted({r.N for r in results.records["feature"]})
     figure.legend(handles=_handles(sizes), loc="outside upper center", ncols=2, fontsize=6.5)
     return figure
-
-
-def _points(axes: Axes, records: list[Record], colour: str) -> None:
-    sizes = sorted({r.N for r in records})
-    for k, N in enumerate(sizes):
-        here = [r for r in records if r.N == N]
-        axes.errorbar(
-            [r.loads["alpha"] for r in here],
-            [r["overlap"].value for r in here],
-            yerr=[r["overlap"].error for r in here],
-            **shade(colour, k, len(sizes)),
-        )
 
 
 def _handles(sizes: list[int]) -> list[Line2D]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from numerics.records import Record
 from paper_figures.negri2023 import published
 from paper_figures.plan import Branch, Results, Simulation, Sizes, Spec
-from paper_figures.style import EXAMPLE, FEATURE, branch_curve, letter, shade
+from paper_figures.style import EXAMPLE, FEATURE, branch_curve, letter, measured, shade
 from theory.models.random_features import RandomFeatures
 
 __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
@@ -62,7 +60,7 @@ def draw(results: Results) -> Figure:
     for axes, alpha_d, name in zip(panels, _LOADS, "ab", strict=True):
         for start, colour in (("example", EXAMPLE), ("feature", FEATURE)):
             branch_curve(axes, results.predictions[f"{start} {alpha_d:g}"], "m", colour)
-            _points(axes, results.records[f"{start} {alpha_d:g}"], colour)
+            measured(axes, results.records[f"{start} {alpha_d:g}"], colour, "m")
         axes.set(xscale="log", ylim=(-0.03, 1.06), ylabel="overlap  $m$")
         axes.set_title(rf"({name})  $\alpha_D={alpha_d:g}$", loc="left", pad=3)
     first, second = panels
@@ -76,18 +74,6 @@ def draw(results: Results) -> Figure:
     sizes = sorted({r.N for r in results.records["feature 0.01"]})
     figure.legend(handles=_handles(sizes), loc="outside upper center", ncols=3, fontsize=6.5)
     return figure
-
-
-def _points(axes: Axes, records: list[Record], colour: str) -> None:
-    sizes = sorted({r.N for r in records})
-    for k, N in enumerate(sizes):
-        here = [r for r in records if r.N == N]
-        axes.errorbar(
-            [r.loads["alpha"] for r in here],
-            [r["m"].value for r in here],
-            yerr=[r["m"].error for r in here],
-            **shade(colour, k, len(sizes)),
-        )
 
 
 def _handles(sizes: list[int]) -> list[Line2D]:
