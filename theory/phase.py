@@ -136,7 +136,8 @@ def threshold(
     """
     state, L = checked(model, state, vary=vary, L=L)
     line = normalise(line, LINES, "line")
-    if vary == "temperature" or model.temperature is None:
+    _refuse_fixed(model, vary)
+    if vary == "temperature":
         model = replace(model, temperature=1.0)  # the equations of T > 0; the value itself is not used
     _refuse(model, state, line, vary, digits)
     crossings, why = FINDERS[line](model, state, L, vary)
@@ -148,6 +149,14 @@ def threshold(
     if throw and result.status is not Status.CONVERGED:
         raise NotConverged(result.message, result)
     return result
+
+
+def _refuse_fixed(model: Any, vary: str) -> None:
+    """A value given for the very parameter that is solved for would be ignored without a word."""
+    default = next(p.default for p in model.parameters if p.name == vary)
+    given = getattr(model, vary)
+    if given is not None and given != default:
+        raise InvalidInput(f"{vary} = {given:g} is both fixed and varied; leave it out of the model, or vary another.")
 
 
 def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None) -> None:

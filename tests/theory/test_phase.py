@@ -303,6 +303,8 @@ def test_the_spinodal_separates_existence_from_absence(epsilon):
         (Hopfield(), "example", {"line": "spinodl"}, "did you mean 'spinodal'"),
         (Hopfield(), "example", {"vary": "alpha_d"}, "not a parameter of hopfield"),
         (RandomFeatures(), "example", {}, "alpha_d is missing"),
+        (Hopfield(alpha=0.1), "example", {}, "both fixed and varied"),
+        (Hopfield(alpha=0.1, temperature=0.2), "example", {"vary": "temperature"}, "both fixed and varied"),
         (RandomFeatures(alpha_d=0.1), "mixture", {"L": 4}, "odd L"),
         (RandomFeatures(alpha_d=0.1), "feature", {"L": 3}, "only state 'mixture'"),
         (Hopfield(), "spin_glass", {}, "condensed"),
