@@ -15,7 +15,7 @@ from numerics.estimate import Measurement
 from numerics.files import reserved
 from theory.errors import InvalidInput
 
-__all__ = ["Record", "load", "read", "save", "write"]
+__all__ = ["Record", "read", "write"]
 
 _FORMAT = 1
 
@@ -118,16 +118,6 @@ class Record:
     def load(cls, path: str | Path) -> Record:
         """Read a record from `path`; see :func:`read`."""
         return cls.from_json(read(path))
-
-
-def save(record: Record, path: str | Path) -> None:
-    """Write `record` to `path`, atomically and with a checksum."""
-    record.save(path)
-
-
-def load(path: str | Path) -> Record:
-    """Read the record at `path`, checking that it is undamaged."""
-    return Record.load(path)
 
 
 def write(path: str | Path, data: Mapping[str, Any]) -> None:
