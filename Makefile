@@ -14,6 +14,7 @@ figures: .venv/installed
 	.venv/bin/spinodal figure kalaj2024 --out figures
 
 bench: .venv/installed
+	.venv/bin/python benchmarks/cold_start.py
 	.venv/bin/python benchmarks/zero_temperature.py
 	.venv/bin/python benchmarks/spinodal_line.py
 
