@@ -3,8 +3,7 @@ r"""Theory against simulation: pulls per size, an extrapolated pull, and a verdi
 The rule, for one observable measured at sizes N_1 < N_2 < ...:
 
 1. The difference between measurement and theory is formed at every size, with the theory taken at the
-*realised*
-   loads of that size if predictions are given per record. For states that a sample can leave (example,
+   *realised* loads of that size if predictions are given per record. For states that a sample can leave (example,
    feature, mixture) the mean is over the samples that stayed (retrieved), because the theory is that of the
    state.
 2. The differences are extrapolated in 1/N (one size: taken as it is). The error is multiplied by
@@ -14,8 +13,7 @@ The rule, for one observable measured at sizes N_1 < N_2 < ...:
    theory's value, as corrections in 1/N cannot be told from a disagreement there);
    *agrees* if it does not and `max_pull` errors are below `effect` times the theory's value, so that a
    difference of that size would have been seen; *underpowered* otherwise, which is no agreement.
-4. If less than half of the samples stay in the state at the largest size, the state itself is in question:
-the
+4. If less than half of the samples stay in the state at the largest size, the state itself is in question: the
    verdict is *disagrees* if, beyond three errors, the fraction is below 1/2 and has not grown with N, else
    *underpowered*.
 
