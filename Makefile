@@ -14,9 +14,8 @@ figures: .venv/installed
 	.venv/bin/spinodal figure kalaj2024 --out figures
 
 bench: .venv/installed
-	.venv/bin/python benchmarks/cold_start.py
-	.venv/bin/python benchmarks/zero_temperature.py
-	.venv/bin/python benchmarks/spinodal_line.py
+	.venv/bin/python -m pip install --quiet -e ".[bench]"
+	.venv/bin/spinodal bench --write
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -8,16 +8,15 @@ the first `simulate`.  Medians; `--write` appends rows to benchmarks/results/col
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
-TABLE = Path(__file__).parent / "results" / "cold_start.md"
+import harness
+
 HEAD = """# Cold starts of the command line
 
 Fresh processes, medians. Made by `python benchmarks/cold_start.py --write`.
@@ -46,21 +45,11 @@ def seconds(command: str, repeats: int) -> float:
     return statistics.median(times)
 
 
-def main() -> None:
-    """Run, print, and with --write append to the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    rows = [
-        f"| {datetime.date.today()} | `spinodal {command}` | {seconds(command, options.repeats):.2f} | {promised:g} |\n"
-        for command, promised in COMMANDS
-    ]
-    print(HEAD + "".join(rows))
-    if options.write:
-        text = TABLE.read_text() if TABLE.exists() else HEAD
-        TABLE.write_text(text + "".join(rows))
+def rows(repeats: int) -> Iterator[str]:
+    """Rows of the table."""
+    for command, promised in COMMANDS:
+        yield f"| `spinodal {command}` | {seconds(command, repeats):.2f} | {promised:g} |"
 
 
 if __name__ == "__main__":
-    main()
+    harness.run("cold_start", HEAD, rows, repeats=3, about=__doc__)

@@ -10,16 +10,13 @@ Errors are against 40-digit spinodals.  Runs alternate A, B, A, B; the ratio is 
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import math
-import platform
 import statistics
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import harness
 import mpmath
 import numba
 import numpy as np
@@ -27,7 +24,6 @@ import numpy as np
 from theory.lines import ENGINES, Boundary, phase_line
 from theory.models.random_features import RandomFeatures
 
-TABLE = Path(__file__).parent / "results" / "spinodal_line.md"
 HEAD = """# Spinodal line of L = 3 mixtures: fold Newton against the literal damped scan
 
 93 loads alpha = 30 ... 0.001, T = 0, one thread, medians of alternating runs, after one warm-up of each (the compiled
@@ -131,13 +127,10 @@ def exact(alphas: np.ndarray, starts: np.ndarray) -> list[mpmath.mpf]:
     return found
 
 
-def main() -> None:
-    """Run, print, and with --write append to the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
+def rows(repeats: int) -> Iterator[str]:
+    """Rows of the table."""
     alphas = loads()
+    times: dict[str, list[float]] = {}
 
     def ours(engine: str) -> Boundary:
         return phase_line(RandomFeatures(), "mixture", L=3, vary="alpha_d", along="alpha", values=alphas, engine=engine)
@@ -149,38 +142,23 @@ def main() -> None:
             times.setdefault(name, []).append(time.perf_counter() - began)
         return result
 
-    times: dict[str, list[float]] = {}
     literal_scan(alphas[-2:], 1e-5, 1e-6, 0.7, 1e-5)
     lines = {engine: ours(engine) for engine in ENGINES}
-    for _ in range(options.repeats):
+    for _ in range(repeats):
         published, sweeps = timed("scan", lambda: literal_scan(alphas, 1e-6, 1e-6, 0.7, 1e-5), 1)
-        for engine in ENGINES:
+        for engine in ENGINES:  # a scan takes as long as a thousand lines: five lines for each
             lines[engine] = timed(engine, lambda engine=engine: ours(engine), 5)
     true = exact(alphas, lines["numpy"].values)
     scan_error = max(abs(mpmath.mpf(float(v)) - t) for v, t in zip(published, true, strict=True))
     scan = statistics.median(times["scan"])
-    rows = []
     for engine in ENGINES:
         error = max(abs(mpmath.mpf(float(v)) - t) for v, t in zip(lines[engine].values, true, strict=True))
         own = statistics.median(times[engine])
-        rows.append(
-            f"| {datetime.date.today()} | {_processor()} | {scan:.2f} | {sweeps:.2g} | {float(scan_error):.1e} "
-            f"| {engine} | {1e3 * own:.2f} | {float(error):.1e} | {scan / own:.0f} |\n"
+        yield (
+            f"| {harness.processor()} | {scan:.2f} | {sweeps:.2g} | {float(scan_error):.1e} "
+            f"| {engine} | {1e3 * own:.2f} | {float(error):.1e} | {scan / own:.0f} |"
         )
-    print(HEAD + "".join(rows))
-    if options.write:
-        TABLE.parent.mkdir(exist_ok=True)
-        text = TABLE.read_text() if TABLE.exists() else HEAD
-        TABLE.write_text(text + "".join(rows))
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line] if (
-        info.exists()
-    ) else []  # fmt: skip
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":
-    main()
+    harness.run("spinodal_line", HEAD, rows, repeats=3, about=__doc__)

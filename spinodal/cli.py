@@ -45,7 +45,7 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the typer application with all commands."""
-    from spinodal.commands import cite, diagram, env, figure, models, simulate, solve, threshold, validate
+    from spinodal.commands import bench, cite, diagram, env, figure, models, simulate, solve, threshold, validate
     from spinodal.commands.verbs import answering, group
 
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
@@ -56,6 +56,7 @@ def application() -> typer.Typer:
     app.command("figure")(answering(figure.figure))
     app.command("figures")(answering(figure.figures))
     app.add_typer(group(cite.VERB))
+    app.command("bench")(answering(bench.bench))
     app.command("env")(answering(env.env))
     return app
 
