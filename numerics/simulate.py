@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass, replace
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from numerics.dynamics import ORDERS, chosen, quench
 from numerics.dynamics import TIES as TIE_RULES
 from numerics.estimate import Measurement, fraction, mean
 from numerics.observables import Condensed, measure
+from numerics.provenance import provenance
 from numerics.records import Record
 from theory.ensembles import IidPatterns, RandomFeaturePatterns
 from theory.errors import InvalidInput, nearest
@@ -164,7 +163,7 @@ def simulate(
         redrawn_fraction=redrawn / (redrawn + samples) if start == "unseen" else None,
         measurements=_measurements(values, plan.N),
         values=values,
-        provenance=_provenance(time.perf_counter() - began),
+        provenance=provenance(time.perf_counter() - began, backend=backend) | {"sign_of_zero": disorder.TIES},
     )
 
 
@@ -375,22 +374,4 @@ def parameters_of(model: Any) -> dict[str, Any]:
         name: value if isinstance(value, str | int | float) else getattr(value, "name", str(value))
         for name, value in found.items()
         if value is not None
-    }
-
-
-def _provenance(seconds: float) -> dict[str, Any]:
-    import numba
-
-    try:
-        version = metadata.version("spinodal")
-    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
-        version = "unknown"
-    return {
-        "spinodal": version,
-        "wall_seconds": round(seconds, 3),
-        "sign_of_zero": disorder.TIES,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "machine": platform.machine(),
     }
