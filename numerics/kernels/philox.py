@@ -17,7 +17,7 @@ import numpy as np
 
 from numerics.kernels.compile import inlined, kernel
 
-__all__ = ["gaussian_lanes", "lanes", "permutation", "philox"]
+__all__ = ["gaussian_lanes", "lanes", "permutation", "philox", "rounds"]
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -27,7 +27,7 @@ _32 = np.uint64(32)
 
 
 @inlined
-def _rounds(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
+def rounds(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     for _ in range(10):
         p0 = _M0 * np.uint64(c0)
         p1 = _M1 * np.uint64(c2)
@@ -44,7 +44,7 @@ def _rounds(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 @kernel
 def philox(counter: Any, key: Any, out: Any) -> None:
     """One block: `counter` (4,), `key` (2,) and `out` (4,) of uint32."""
-    out[0], out[1], out[2], out[3] = _rounds(counter[0], counter[1], counter[2], counter[3], key[0], key[1])
+    out[0], out[1], out[2], out[3] = rounds(counter[0], counter[1], counter[2], counter[3], key[0], key[1])
 
 
 @kernel
@@ -54,7 +54,7 @@ def lanes(key: Any, first_lane: Any, first_block: Any, out: Any) -> None:
     for r in range(out.shape[0]):
         lane = np.uint32(first_lane + r)
         for b in range(out.shape[1] // 4):
-            w0, w1, w2, w3 = _rounds(np.uint32(first_block + b), zero, lane, key[2], key[0], key[1])
+            w0, w1, w2, w3 = rounds(np.uint32(first_block + b), zero, lane, key[2], key[0], key[1])
             out[r, 4 * b] = w0
             out[r, 4 * b + 1] = w1
             out[r, 4 * b + 2] = w2
@@ -73,7 +73,7 @@ def gaussian_lanes(key: Any, first_lane: Any, grid: Any, out: Any) -> None:
     for r in range(out.shape[0]):
         lane = np.uint32(first_lane + r)
         for b in range(out.shape[1] // 4):
-            w0, w1, w2, w3 = _rounds(np.uint32(b), zero, lane, key[2], key[0], key[1])
+            w0, w1, w2, w3 = rounds(np.uint32(b), zero, lane, key[2], key[0], key[1])
             radius, angle = math.sqrt(-2.0 * math.log((w0 + 0.5) * scale)), turn * ((w1 + 0.5) * scale)
             out[r, 4 * b] = np.rint(radius * math.cos(angle) * grid) / grid
             out[r, 4 * b + 1] = np.rint(radius * math.sin(angle) * grid) / grid
@@ -96,7 +96,7 @@ def permutation(key: Any, lane: Any, order: Any) -> None:
     block = 0
     last = size - 1
     while last > 0:
-        words = _rounds(np.uint32(block), zero, np.uint32(lane), key[2], key[0], key[1])
+        words = rounds(np.uint32(block), zero, np.uint32(lane), key[2], key[0], key[1])
         block += 1
         for word in words:
             if last > 0:

@@ -1,0 +1,129 @@
+"""Sweeps at a temperature by the definition: every field computed anew, every word and logarithm one by one.
+
+It shares no kernel with the compiled backend and must follow the identical trajectory.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numerics.backends.reference import philox
+from numerics.interactions import Interactions
+
+__all__ = ["Walkers", "advance", "log_ratio", "threshold", "walkers", "word"]
+
+
+@dataclass(eq=False)
+class Walkers:
+    """States, and the couplings they feel as one explicit matrix."""
+
+    matrix: NDArray[np.float64]
+    normalisation: float
+    integer: bool
+    state: NDArray[np.int8]
+
+    def spins(self) -> NDArray[np.int8]:
+        """Return a copy of the spins, (R, N)."""
+        return self.state.copy()
+
+    def energies(self) -> NDArray[np.float64]:
+        """Return energies per spin, (R,)."""
+        spins = self.state.astype(np.float64)
+        return np.asarray(
+            -0.5 * np.einsum("ri,ij,rj->r", spins, self.matrix, spins) / (spins.shape[1] * self.normalisation)
+        )
+
+
+def walkers(interactions: Interactions, spins: NDArray[np.int8]) -> Walkers:
+    """See :class:`numerics.backends.Backend`."""
+    return Walkers(
+        _explicit(interactions),
+        interactions.normalisation,
+        interactions.field_dtype != np.float64,
+        spins.astype(np.int8, copy=True),
+    )
+
+
+def advance(
+    walkers: Walkers,
+    *,
+    algorithm: str,
+    beta: NDArray[np.float64],
+    keys: NDArray[np.uint32],
+    first_sweep: int,
+    sweeps: int,
+    threads: int,
+) -> NDArray[np.int64]:
+    """See :class:`numerics.backends.Backend`; `threads` is of no use here."""
+    accepted = np.zeros(len(walkers.state), dtype=np.int64)
+    for r, spins in enumerate(walkers.state):
+        unit = walkers.normalisation / (2.0 * float(beta[r])) if beta[r] > 0 else math.inf
+        for sweep in range(first_sweep, first_sweep + sweeps):
+            for i in range(spins.size):
+                field = float(walkers.matrix[i] @ spins)
+                bar = threshold(word(keys[r], sweep, i), unit, algorithm, walkers.integer)
+                if algorithm == "heat-bath":
+                    wanted = 1 if field > -bar else -1
+                else:
+                    wanted = -int(spins[i]) if spins[i] * field < bar else int(spins[i])
+                accepted[r] += wanted != spins[i]
+                spins[i] = wanted
+    return accepted
+
+
+def word(key: NDArray[np.uint32], sweep: int, site: int) -> int:
+    """Return the random word of one site in one sweep."""
+    return philox((site >> 2, 0, sweep, int(key[2])), (int(key[0]), int(key[1])))[site & 3]
+
+
+def threshold(word: int, unit: float, algorithm: str, integer: bool) -> float:
+    """Return what s_i H_i must stay below (Metropolis), or minus what H_i must exceed for +1 (heat bath)."""
+    log = log_ratio(0xFFFFFFFF - word + 0.5 if algorithm == "heat-bath" else 2.0**32, word + 0.5)
+    value = unit * log
+    return float(math.ceil(value)) if integer and math.isfinite(value) else value
+
+
+def log_ratio(a: float, b: float) -> float:
+    """Return ln(a/b) by the operations that :mod:`numerics.kernels.thresholds` prescribes, in plain Python."""
+    (k, x), (l, y) = _reduced(a), _reduced(b)
+    power = float(k - l)
+    if x * 1.4142135623730951 < y:
+        x, power = 2 * x, power - 1.0
+    elif y * 1.4142135623730951 < x:
+        y, power = 2 * y, power + 1.0
+    s = (x - y) / (x + y)
+    z = s * s
+    p = 1.0 / 19.0
+    for odd in range(17, 1, -2):
+        p = p * z + 1.0 / odd
+    return power * 0.6931471805599453 + (2 * s + 2 * s * (z * p))
+
+
+def _reduced(a: float) -> tuple[int, float]:
+    """Return (k, r) with a = 2^k r and r from sqrt(1/2) to below sqrt(2)."""
+    r, k = math.frexp(a)  # r in [1/2, 1)
+    half = struct.unpack("<d", struct.pack("<q", 0x3FE6A09E667F3BCD))[0]
+    return (k, r) if r >= half else (k - 1, 2 * r)
+
+
+def _explicit(interactions: Interactions) -> NDArray[np.float64]:
+    """Return N J (or J) with zero diagonal, from whatever the engine stores."""
+    if interactions.matrix is not None:
+        matrix = interactions.matrix.astype(np.float64)
+        if interactions.engine == "dense-int8":
+            matrix = 2.0 * matrix + interactions.parity
+    else:
+        if interactions.bits is not None:
+            octets = np.ascontiguousarray(interactions.bits).view(np.uint8)
+            patterns = 2.0 * np.unpackbits(octets, axis=1, bitorder="little")[:, : interactions.P] - 1.0
+        else:
+            assert interactions.patterns is not None
+            patterns = interactions.patterns.astype(np.float64)
+        matrix = patterns @ patterns.T
+    np.fill_diagonal(matrix, 0.0)
+    return matrix

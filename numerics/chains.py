@@ -1,0 +1,154 @@
+"""Walkers on one set of couplings: checked inputs, a backend and a sweep counter.
+
+What a walker does is a function of its start, its key and the sweep number alone, so that spins and the counter are all
+there is to keep of a run in order to go on with it.  For integer couplings the continuation is the unbroken run, bit
+for bit.  Fields of real couplings are summed anew every 32 sweeps; a run cut elsewhere goes on with fields that differ
+by rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numerics import rng
+from numerics.backends import backend_named
+from numerics.dynamics import chosen
+from numerics.interactions import Interactions
+from numerics.series import Series
+from theory.errors import InvalidInput
+
+__all__ = ["ALGORITHMS", "Chains", "Observe", "append", "positive_integer", "temperatures_of"]
+
+Observe = Callable[[NDArray[np.int8]], Mapping[str, Any]]
+
+ALGORITHMS = ("metropolis", "heat-bath")
+_LAST_SWEEP = 2**32  # the sweep number is one 32-bit word of the counter
+
+
+class Chains:
+    """R walkers and what moves them.
+
+    Parameters
+    ----------
+    interactions : Interactions
+    spins : (R, N) array of +-1
+    algorithm : {'metropolis', 'heat-bath'}
+    keys : (R, 3) uint32 array or None
+        Name of each walker's random numbers, from :func:`numerics.rng.stream`; walkers that share a key share them.
+    backend : str
+    threads : int
+    sweep : int
+        Sweeps made so far.
+
+    Attributes
+    ----------
+    sweep : int
+    accepted : (R,) int64 array
+        Flips since the start.
+    """
+
+    def __init__(
+        self,
+        interactions: Interactions,
+        spins: ArrayLike,
+        *,
+        algorithm: str,
+        keys: ArrayLike | None,
+        backend: str,
+        threads: int,
+        sweep: int,
+    ) -> None:
+        self.algorithm = chosen(algorithm, ALGORITHMS, "algorithm")
+        self.backend = backend_named(backend)
+        state = _spins_of(interactions, spins)
+        self.keys = _keys_of(keys, len(state))
+        self.threads = positive_integer(threads, "threads")
+        self.sweep = positive_integer(sweep, "first_sweep", least=0)
+        self.N = interactions.N
+        self.accepted = np.zeros(len(state), dtype=np.int64)
+        self._walkers = self.backend.walkers(interactions, state)
+
+    def advance(self, beta: NDArray[np.float64], sweeps: int) -> NDArray[np.int64]:
+        """Make `sweeps` sweeps of N proposals, walker r at inverse temperature beta[r]; return accepted ones."""
+        if self.sweep + sweeps > _LAST_SWEEP:
+            raise InvalidInput(f"{self.sweep + sweeps} sweeps are more than 2^32; start another run with other keys.")
+        accepted = self.backend.advance(
+            self._walkers,
+            algorithm=self.algorithm,
+            beta=beta,
+            keys=self.keys,
+            first_sweep=self.sweep,
+            sweeps=sweeps,
+            threads=self.threads,
+        )
+        self.sweep += sweeps
+        self.accepted += accepted
+        return np.asarray(accepted)
+
+    def spins(self) -> NDArray[np.int8]:
+        """Return the spins of all walkers, (R, N)."""
+        return np.asarray(self._walkers.spins())
+
+    def energies(self) -> NDArray[np.float64]:
+        """Return the energies per spin, (R,)."""
+        return np.asarray(self._walkers.energies())
+
+
+def temperatures_of(temperatures: ArrayLike, count: int, name: str) -> NDArray[np.float64]:
+    """Return `count` temperatures as an array; one number stands for all.
+
+    Raises
+    ------
+    InvalidInput
+        Unless all are positive numbers, as many as needed.
+    """
+    try:
+        values = np.asarray(temperatures, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{name} = {temperatures!r} is not a number; give numbers > 0.") from None
+    if values.ndim > 1 or (values.ndim == 1 and values.size != count):
+        raise InvalidInput(f"{name} has shape {values.shape}; give one number or {count} of them.")
+    if not (values > 0).all():  # NaN is caught here as well
+        raise InvalidInput(f"{name} = {temperatures!r} is not allowed; give numbers > 0 (T = 0 is numerics.dynamics).")
+    return np.ascontiguousarray(np.broadcast_to(values, (count,)))
+
+
+def positive_integer(value: Any, name: str, *, least: int = 1) -> int:
+    """Return `value` if it is an integer of at least `least`, else raise InvalidInput."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInput(f"{name} = {value!r} is not allowed; give an integer >= {least}.")
+    return int(value)
+
+
+def append(series: dict[str, Series], measured: Mapping[str, Any], *, every: int) -> None:
+    """Add one measurement of several observables to their series; new names begin new series."""
+    for name, values in measured.items():
+        row = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        if name not in series:
+            series[name] = Series(row.size, every=every)
+        series[name].append(row)
+
+
+def _spins_of(interactions: Interactions, spins: ArrayLike) -> NDArray[np.int8]:
+    state = np.asarray(spins)
+    N = interactions.N
+    if state.ndim != 2 or state.shape[1] != N or state.shape[0] < 1:
+        raise InvalidInput(f"spins have shape {state.shape}; give (R, {N}), one row for each of R >= 1 walkers.")
+    if state.dtype.kind not in "iuf" or not np.all(np.abs(state) == 1):
+        raise InvalidInput("spins must all be +1 or -1; take the sign of the start configuration.")
+    return np.ascontiguousarray(state, dtype=np.int8)
+
+
+def _keys_of(keys: ArrayLike | None, walkers: int) -> NDArray[np.uint32]:
+    if keys is None:
+        return np.stack([rng.stream("walker", r) for r in range(walkers)])
+    found = np.asarray(keys)
+    if found.shape != (walkers, 3) or found.dtype != np.uint32:
+        raise InvalidInput(
+            f"keys have shape {found.shape} and type {found.dtype}; give ({walkers}, 3) uint32, one rng.stream per walker."
+        )
+    return np.ascontiguousarray(found)
