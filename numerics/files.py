@@ -10,7 +10,7 @@ from pathlib import Path
 
 from theory.errors import InvalidInput
 
-__all__ = ["reserved"]
+__all__ = ["folder", "reserved"]
 
 
 @contextmanager
@@ -52,6 +52,25 @@ def reserved(path: Path | str, *, suffixes: tuple[str, ...] = ()) -> Iterator[Pa
         raise InvalidInput(_sentence(target, problem)) from problem
     finally:
         draft.unlink(missing_ok=True)
+
+
+def folder(path: Path) -> Path:
+    """Make a folder, and find out now, not after minutes of simulation, whether it can be written to.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be made, or not be written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as problem:
+        raise InvalidInput(
+            f"'{path}' cannot be written to as a folder ({problem.strerror}); choose another place."
+        ) from problem
+    return path
 
 
 def _sentence(target: Path, problem: Exception) -> str:

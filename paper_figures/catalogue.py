@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from numerics.files import folder
 from numerics.progress import reporting
 from paper_figures import style
-from paper_figures.files import folder
 from paper_figures.store import fulfil, read_archive, write_archive
 from theory.errors import InvalidInput, nearest
 

@@ -1,21 +1,22 @@
 """Where measurement records come from: this run's folder, the records that come with the package, or a simulation.
 
-The folder is the queue: missing = declared minus valid.  Each record is written, whole, the moment it is
-computed, so an interrupted run loses at most the one it was at; a damaged record counts as missing.
+The folder is a queue (:mod:`numerics.store`): a killed run loses at most the record it was at, a damaged record counts
+as missing, and two runs in one folder do not compute the same record.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from numerics.files import reserved
+from numerics.files import folder, reserved
 from numerics.records import Record
-from paper_figures.files import folder
+from numerics.store import Store
 from paper_figures.plan import Simulation
 from theory.errors import InvalidInput
 
@@ -52,9 +53,10 @@ def fulfil(
         By key.
     """
     archived = read_archive(archive) if archive is not None else {}
+    kept = Store(store)
     found: dict[str, Record] = {}
     for s in simulations:
-        record = _valid(s, _load(store / f"{s.key}.json")) or _valid(s, archived.get(s.key))
+        record = _valid(s, _record(kept.load(s.key))) or _valid(s, archived.get(s.key))
         if record is not None:
             found[s.key] = record
     missing = [s for s in simulations if s.key not in found]
@@ -63,9 +65,7 @@ def fulfil(
         folder(store)
     for done, s in enumerate(missing):
         progress(f"simulating N = {s.N} from '{s.start}'", known + done, len(simulations))
-        record = s.run(workers=workers)
-        record.save(store / f"{s.key}.json")
-        found[s.key] = record
+        found[s.key] = _made(s, kept, workers)
     progress(f"{known} records at hand, {len(missing)} computed", len(simulations), len(simulations))
     return found
 
@@ -111,10 +111,23 @@ def _digest(key: str, data: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _load(path: Path) -> Record | None:
+def _made(simulation: Simulation, kept: Store, workers: int) -> Record:
+    """Return the record, computed here or, if another run is at it, there."""
+    while True:
+        with kept.claimed(simulation.key) as mine:
+            record = _valid(simulation, _record(kept.load(simulation.key)))
+            if record is None and mine:
+                record = simulation.run(workers=workers)
+                kept.save(simulation.key, record.to_json())
+        if record is not None:
+            return record
+        time.sleep(0.2)
+
+
+def _record(data: Mapping[str, Any] | None) -> Record | None:
     try:
-        return Record.load(path)
-    except InvalidInput:
+        return None if data is None else Record.from_json(data)
+    except (InvalidInput, KeyError, TypeError):  # whole, but something else
         return None
 
 
