@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from numerics.disorder import Sample, pattern_blocks
 from numerics.kernels import couplings as kernels
 
-__all__ = ["Couplings", "field_dtype", "hebbian", "local_fields", "zero_field"]
+__all__ = ["Couplings", "bits_by_site", "halved", "hebbian", "narrowest", "site_patterns"]
 
 Couplings = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float64]
+
+_BLOCK = 1 << 25  # pattern values unpacked at a time (32 MB)
 
 
 def hebbian(sample: Sample) -> Couplings:
@@ -33,7 +35,7 @@ def hebbian(sample: Sample) -> Couplings:
     """
     if sample.dense is not None:
         return _hebbian_float(sample)
-    words = _bits_by_site(sample)
+    words = bits_by_site(sample)
     small = sample.P <= np.iinfo(np.int16).max
     out = np.empty((sample.N, sample.N), dtype=np.int16 if small else np.int32)
     kernels.hebb(words, sample.P, out)
@@ -42,50 +44,46 @@ def hebbian(sample: Sample) -> Couplings:
     return out
 
 
-def field_dtype(couplings: Couplings) -> np.dtype[Any]:
-    """Return the dtype of local fields: the narrowest that holds every partial sum of a row exactly."""
-    if couplings.dtype == np.float64:
-        return np.dtype(np.float64)
-    # Flipping one spin moves a field by twice a coupling, hence one more site in the bound.
-    sites = couplings.shape[0] + 1
-    if couplings.dtype == np.int16 and sites < 2**16:
-        return np.dtype(np.int32)
-    largest = max(abs(int(couplings.min())), int(couplings.max()))
-    return np.dtype(np.int32 if sites * largest < 2**31 else np.int64)
+def halved(bits: NDArray[np.uint64], P: int) -> NDArray[np.int8] | None:
+    """Return ``(N J_ij - parity) / 2`` with the parity of P, a (N, N) int8 array; None if a value does not fit.
 
+    The diagonal stands for none of the couplings.
 
-def local_fields(couplings: Couplings, spins: NDArray[np.int8]) -> NDArray[Any]:
-    """Return ``N h_i = sum_j N J_ij s_j``, a (N,) array of :func:`field_dtype`."""
-    kind = field_dtype(couplings)
-    if couplings.dtype == np.float64:
-        return np.asarray(couplings @ spins.astype(np.float64))
-    out: NDArray[Any] = np.empty(spins.size, dtype=kind)
-    kernels.fields(couplings, spins.astype(couplings.dtype), out)
-    return out
-
-
-def zero_field(couplings: Couplings) -> float:
-    """Return the size up to which a local field counts as zero.
-
-    0 for integer couplings, which are exact; 2^-40 of the largest possible field for floating-point ones,
-    where rounding would otherwise decide ties (double precision leaves 2^-52 per operation).
+    Parameters
+    ----------
+    bits : (N, W) uint64 array, from :func:`bits_by_site`
     """
-    if couplings.dtype != np.float64:
-        return 0.0
-    largest = max(float(np.abs(row).sum()) for row in couplings)
-    return 2.0**-40 * largest
+    NJ = np.empty((len(bits), len(bits)), dtype=np.int16 if P < 2**15 else np.int32)
+    kernels.hebb(bits, P, NJ)
+    if max(-int(NJ.min()), int(NJ.max())) > 255:
+        return None
+    return ((NJ - P % 2) >> 1).astype(np.int8)
 
 
-def _bits_by_site(sample: Sample) -> NDArray[np.uint64]:
-    """Return the pattern bits of each site, (N, ceil(P / 64)) words, padded to whole vectors of 8."""
+def narrowest(largest: float) -> np.dtype[Any]:
+    """Return the narrowest integer type, of 16 or 32 bits, that holds couplings of this size."""
+    return np.dtype(np.int16 if largest < 2**15 else np.int32)
+
+
+def bits_by_site(sample: Sample) -> NDArray[np.uint64]:
+    """Return the pattern bits of each site, (N, ceil(P / 64)) words, padded to whole vectors of 8 beyond 4."""
     count = -(-sample.P // 64)
     if count > 4:
         count = 8 * -(-count // 8)
     octets = np.zeros((sample.N, 8 * count), dtype=np.uint8)
-    for first, block in pattern_blocks(sample, rows=4096):
+    rows = max(64, _BLOCK // sample.N // 64 * 64)
+    for first, block in pattern_blocks(sample, rows=rows):
         bits = np.packbits(block > 0, axis=0, bitorder="little")
         octets[:, first // 8 : first // 8 + len(bits)] = bits.T
     return octets.view(np.uint64)
+
+
+def site_patterns(sample: Sample) -> NDArray[np.int8]:
+    """Return the patterns by site, a (N, P) int8 array of +-1."""
+    out = np.empty((sample.N, sample.P), dtype=np.int8)
+    for first, block in pattern_blocks(sample, rows=max(64, _BLOCK // sample.N)):
+        out[:, first : first + len(block)] = block.T
+    return out
 
 
 def _hebbian_float(sample: Sample) -> NDArray[np.float64]:
@@ -103,3 +101,9 @@ def _hebbian_float(sample: Sample) -> NDArray[np.float64]:
         corner = out[first:last, first:last]
         corner[:] = np.triu(corner) + np.triu(corner, 1).T
     return out
+
+
+def local_fields(couplings: Couplings, spins: NDArray[np.int8]) -> NDArray[Any]:
+    """Return ``N h_i = sum_j N J_ij s_j`` in 64 bits."""
+    kind = np.float64 if couplings.dtype == np.float64 else np.int64
+    return np.asarray(couplings.astype(kind) @ spins.astype(kind))

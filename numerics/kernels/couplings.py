@@ -61,16 +61,21 @@ def hebb(words: Any, P: Any, out: Any) -> None:
 
 
 @kernel
-def fields(couplings: Any, spins: Any, out: Any) -> None:
-    """Write sum_j NJ_ij s_j into `out` (N,), of a dtype that holds every partial sum.
+def fields(matrix: Any, parity: Any, spins: Any, out: Any) -> None:
+    """Write sum_j NJ_ij s_j, without j = i, into `out` (N,), of a dtype that holds every partial sum.
 
-    `spins` (N,) has the dtype of `couplings`: products of two 16-bit numbers then become one vector
-    instruction.
+    `matrix` (N, N) holds (N J - parity) / 2, or N J if `parity` is None; `spins` (N,) is int8.
     """
     kind = out.dtype.type
+    size = kind(0)
+    for j in range(out.size):
+        size = kind(size + kind(spins[j]))
     for i in range(out.size):
-        row = couplings[i]
+        row = matrix[i]
         total = kind(0)
         for j in range(out.size):
-            total = kind(total + kind(row[j] * spins[j]))
+            total = kind(total + kind(kind(row[j]) * kind(spins[j])))
+        total = kind(total - kind(kind(row[i]) * kind(spins[i])))
+        if parity is not None:
+            total = kind(kind(2 * total) + kind(kind(parity) * kind(size - kind(spins[i]))))
         out[i] = total

@@ -1,0 +1,273 @@
+r"""The couplings of one sample in one of several representations, all with the same trajectories.
+
+Fields are kept in units in which they are integers wherever patterns are +-1: ``H_i = sum_j (N J)_ij s_j``, so
+that the energy per spin is ``-(1 / (2 N normalisation)) sum_i s_i H_i`` with ``normalisation = N``.
+
+* ``dense-*`` store the matrix ``N J``, in as few bits as its values allow.  All its off-diagonal values have the
+  parity of P, so ``(N J - parity) / 2`` fits 8 bits up to ``|N J| = 255``.
+* ``overlap-*`` never form it: with the overlaps ``M_mu = sum_i xi^mu_i s_i`` kept up to date,
+  ``H_i = sum_mu xi^mu_i M_mu - P s_i``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numerics.couplings import bits_by_site, halved, hebbian, narrowest, site_patterns
+from numerics.disorder import Sample
+from numerics.kernels import couplings as dense_kernels
+from numerics.kernels import overlap as overlap_kernels
+from theory.errors import InvalidInput, nearest
+
+__all__ = ["ENGINES", "WORKS", "Interactions", "from_matrix", "interactions"]
+
+ENGINES = (
+    "dense-int8",
+    "dense-int16",
+    "dense-int32",
+    "dense-float32",
+    "dense-float64",
+    "overlap-bits",
+    "overlap-int8",
+)
+WORKS = ("quench", "sampling")
+
+_DENSE = {name: np.dtype(name.removeprefix("dense-")) for name in ENGINES if name.startswith("dense-")}
+_LARGEST = {"dense-int8": 255, "dense-int16": 2**15 - 1, "dense-int32": 2**31 - 1, "dense-float32": 2**24}
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """The couplings of one sample in one representation.
+
+    Attributes
+    ----------
+    engine : str
+        One of `ENGINES`.
+    N : int
+    P : int or None
+        Stored patterns; None for a matrix given by the user.
+    normalisation : float
+        What divides the stored couplings: N for Hebbian ``N J``, 1 for a plain ``J``.
+    largest : float
+        No stored coupling is larger in size.
+    zero : float
+        Fields of at most this size are ties: 0 for integers, a rounding bound for floating point.
+    matrix : (N, N) array or None
+        Dense engines: ``N J`` with zero diagonal; 'dense-int8' stores ``(N J - parity) / 2``, and what is on its
+        diagonal is to be ignored.
+    parity : int
+        0 or 1, for 'dense-int8'.
+    bits : (N, W) uint64 array or None
+        Pattern bits of each site (1 is +1), zero padded: 'overlap-bits', and dense engines of +-1 patterns, whose
+        initial fields are quicker this way.
+    patterns : (N, P) int8 array or None
+        'overlap-int8': the patterns by site.
+    """
+
+    engine: str
+    N: int
+    P: int | None
+    normalisation: float
+    largest: float
+    zero: float = 0.0
+    matrix: NDArray[Any] | None = None
+    parity: int = 0
+    bits: NDArray[np.uint64] | None = None
+    patterns: NDArray[np.int8] | None = None
+
+    @property
+    def field_dtype(self) -> np.dtype[Any]:
+        """The narrowest of int32, int64 and float64 that holds every partial sum of fields exactly."""
+        if self.engine == "dense-float64":
+            return np.dtype(np.float64)
+        # Flipping one spin moves a field by twice a coupling, hence one more site in the bound.
+        return np.dtype(np.int32 if (self.N + 1) * self.largest < 2**31 else np.int64)
+
+    def fields(self, spins: NDArray[np.int8]) -> NDArray[Any]:
+        """Return ``H_i = sum_j (N J)_ij s_j``, a (N,) array of :attr:`field_dtype`; exact for integers.
+
+        Parameters
+        ----------
+        spins : (N,) int8 array of +-1
+        """
+        spins = np.ascontiguousarray(spins, dtype=np.int8)
+        if self.engine == "dense-float64":
+            assert self.matrix is not None
+            return np.asarray(self.matrix @ spins.astype(np.float64))
+        out: NDArray[Any] = np.empty(self.N, dtype=self.field_dtype)
+        if self.matrix is None:
+            overlap_kernels.fields(self.bits, self.patterns, self.P, spins, self.overlaps(spins), out)
+        else:
+            parity = self.parity if self.engine == "dense-int8" else None
+            dense_kernels.fields(self.matrix, parity, spins, out)
+        return out
+
+    def overlaps(self, spins: NDArray[np.int8]) -> NDArray[np.int32]:
+        """Return ``M_mu = sum_i xi^mu_i s_i`` for all stored patterns (and padding), of +-1 patterns.
+
+        Returns
+        -------
+        overlaps : (64 W,) or (P,) int32 array
+            Entries beyond P belong to no pattern and mean nothing.
+        """
+        width = self.P if self.bits is None else 64 * self.bits.shape[1]
+        out = np.empty(width or 0, dtype=np.int32)
+        overlap_kernels.overlaps(self.bits, self.patterns, np.ascontiguousarray(spins, dtype=np.int8), out)
+        return out
+
+    def energy(self, spins: NDArray[np.int8]) -> float:
+        """Return the energy per spin, ``-(1/2N) sum_{i != j} J_ij s_i s_j``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from_matrix([[0, 1], [1, 0]]).energy(np.array([1, 1], dtype=np.int8))
+        -0.5
+        """
+        total = float(self.fields(spins).astype(np.float64) @ spins)
+        return -0.5 * total / (self.N * self.normalisation)
+
+
+def interactions(sample: Sample, *, engine: str = "auto", work: str = "quench", starts: int = 1) -> Interactions:
+    """Return the Hebbian couplings of a sample, in a named or in the quickest representation.
+
+    Parameters
+    ----------
+    engine : str
+        One of `ENGINES`, or 'auto'.
+    work : {'quench', 'sampling'}
+        What they are for, if the engine is chosen: zero-temperature runs, or long runs that flip often.
+    starts : int
+        How many runs share them.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown name, or an engine that cannot hold these couplings.
+
+    Examples
+    --------
+    >>> from numerics.disorder import draw
+    >>> from theory.ensembles import IidPatterns
+    >>> sample = draw(IidPatterns(), N=100, P=7)
+    >>> a, b = interactions(sample, engine="dense-int8"), interactions(sample, engine="overlap-bits")
+    >>> spins = np.ones(100, dtype=np.int8)
+    >>> a.energy(spins) == b.energy(spins), a.matrix.dtype.name, b.matrix is None
+    (True, 'int8', True)
+    """
+    _known(engine)
+    if work not in WORKS:
+        raise InvalidInput(f"work '{work}' is unknown; choose one of {', '.join(WORKS)}.")
+    N, P = sample.N, sample.P
+    if sample.dense is not None:
+        if engine not in ("auto", "dense-float64"):
+            raise InvalidInput(
+                f"engine '{engine}' needs +-1 patterns, which these are not; use 'dense-float64' (or 'auto')."
+            )
+        return replace(from_matrix(hebbian(sample), normalisation=float(N)), P=P)
+    if engine == "auto":
+        engine = _chosen(sample, work, starts)
+    if engine == "overlap-int8":
+        return Interactions(engine, N, P, float(N), P, patterns=site_patterns(sample))
+    bits = bits_by_site(sample)
+    if engine == "overlap-bits":
+        return Interactions(engine, N, P, float(N), P, bits=bits)
+    if engine in ("dense-int8", "dense"):
+        found = halved(bits, P)
+        if found is not None:
+            return Interactions("dense-int8", N, P, float(N), min(P, 255), matrix=found, parity=P % 2, bits=bits)
+    if engine == "dense":
+        engine = "dense-int16" if P < 2**15 else "dense-int32"
+    matrix = hebbian(sample)
+    return replace(from_matrix(matrix, normalisation=float(N), engine=engine), P=P, bits=bits)
+
+
+def from_matrix(J: ArrayLike, *, normalisation: float = 1.0, engine: str = "auto") -> Interactions:
+    """Return a user's own couplings, validated.
+
+    Parameters
+    ----------
+    J : (N, N) array
+        Symmetric with zero diagonal; integers of up to 32 bits (N times J, say) are treated exactly, other values
+        in double precision.  Not copied, where its type is that of the engine.
+    normalisation : float
+        What divides `J` in the energy.
+    engine : str
+        One of the dense `ENGINES`; 'auto' keeps integers as they are.
+
+    Raises
+    ------
+    InvalidInput
+        For a matrix that is not square, not finite or has a nonzero diagonal, or that does not fit the engine.
+
+    Examples
+    --------
+    >>> from_matrix([[0.0, 0.5], [0.5, 0.0]]).engine
+    'dense-float64'
+    """
+    _known(engine)
+    if engine.startswith("overlap"):
+        raise InvalidInput(f"engine '{engine}' needs patterns, not a matrix; use a dense engine (or 'auto').")
+    matrix = _validated(J)
+    N = matrix.shape[0]
+    real = matrix.dtype == np.float64
+    if engine == "auto":
+        engine = f"dense-{matrix.dtype.name}"
+    largest = float(max(-float(matrix.min()), float(matrix.max()), 0.0))
+    if engine == "dense-float64":
+        matrix = matrix.astype(np.float64, copy=False)
+        return Interactions(engine, N, None, normalisation, largest, zero=_zero_field(matrix), matrix=matrix)
+    if real:
+        raise InvalidInput(f"engine '{engine}' needs integer couplings; use 'dense-float64' (or 'auto').")
+    if largest > _LARGEST[engine]:
+        raise InvalidInput(
+            f"engine '{engine}' holds couplings up to {_LARGEST[engine]}, but the largest is {largest:.0f}; use "
+            f"'dense-{narrowest(largest).name}' (or 'auto')."
+        )
+    parity = 0
+    if engine == "dense-int8":
+        parity = int(matrix[0, -1]) % 2  # of an off-diagonal value, if there is one
+        odd = matrix & 1
+        np.fill_diagonal(odd, parity)
+        if (odd != parity).any():
+            raise InvalidInput(
+                "engine 'dense-int8' needs couplings that are all even or all odd; use 'dense-int16' (or 'auto')."
+            )
+        matrix = (matrix - parity) >> 1
+    matrix = matrix.astype(_DENSE[engine], copy=False)
+    return Interactions(engine, N, None, normalisation, largest, matrix=matrix, parity=parity)
+
+
+def _known(engine: str) -> None:
+    if engine != "auto" and engine not in ENGINES:
+        close = nearest(str(engine), ("auto", *ENGINES))
+        hint = f"; did you mean '{close}'?" if close else "."
+        raise InvalidInput(f"engine '{engine}' is unknown; choose one of auto, {', '.join(ENGINES)}{hint}")
+
+
+def _chosen(sample: Sample, work: str, starts: int) -> str:
+    return "overlap-bits" if sample.P < 0.05 * sample.N else "dense"
+
+
+def _validated(J: ArrayLike) -> NDArray[Any]:
+    matrix = np.asarray(J)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 1:
+        raise InvalidInput(f"couplings have shape {matrix.shape}; give a square (N, N) matrix with N >= 1.")
+    if matrix.dtype not in (np.int16, np.int32):
+        fits = matrix.dtype.kind in "iu" and np.all(np.abs(matrix.astype(np.int64)) < 2**31)
+        matrix = matrix.astype(np.int32 if fits else np.float64, copy=False)  # never two (N, N) arrays of float64
+    if matrix.dtype == np.float64 and not np.isfinite(matrix.sum()):  # NaN is against no spin, so all would be stable
+        raise InvalidInput("couplings contain NaN or infinity; give finite numbers.")
+    if np.any(matrix.diagonal() != 0):
+        raise InvalidInput("couplings have a nonzero diagonal; set J_ii = 0, spins do not act on themselves.")
+    return np.ascontiguousarray(matrix)
+
+
+def _zero_field(matrix: NDArray[np.float64]) -> float:
+    # Rounding would otherwise decide ties: double precision leaves 2^-52 of the largest field per operation.
+    return 2.0**-40 * max(float(np.abs(row).sum()) for row in matrix)
