@@ -1,11 +1,10 @@
-r"""What is measured in a final state, per sample.
+r"""What is measured in states of the spins, per sample.
 
-For the final state s, examples xi^mu (with latent fields x^mu) and features f_k:
+For a state s, examples xi^mu (with latent fields x^mu) and features f_k:
 
 * ``overlap``: with the uncorrupted start configuration, s0.s/N;
-* ``m``: the order parameter of the start's state: xi.s/N for an example (stored or unseen), the mean of
-f_k.s/N
-  over the L members of a feature or mixture;
+* ``m``: the order parameter of the start's state: xi.s/N for an example (stored or unseen), the mean of f_k.s/N
+  over the L members of a feature or mixture; absent where nothing is condensed;
 * ``t``: x^1.s/N, for a stored example made of features;
 * ``p_d``: the average of (f_k.s)^2/N over all D features, condensed ones included;
 * ``u2``: the average of (xi^mu.s)^2/N over the stored examples that are not condensed;
@@ -14,17 +13,20 @@ f_k.s/N
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.couplings import Couplings, local_fields
 from numerics.disorder import Sample, pattern_blocks
+from numerics.interactions import Interactions
 
-__all__ = ["Condensed", "energy", "feature_power", "measure", "noise_power", "overlap"]
+__all__ = ["Condensed", "feature_power", "measure", "noise_power", "overlaps", "pattern_power", "replica_overlaps"]
 
 Spins = NDArray[np.int8]
+Floats = NDArray[np.float64]
+_BLOCK = 1 << 22  # numbers in one work array
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,84 +36,129 @@ class Condensed:
     Attributes
     ----------
     members : (L, N) array
-        The patterns whose mean overlap with the state is ``m``.
+        The patterns whose mean overlap with the state is ``m``; L = 0 if nothing is singled out.
     stored : tuple of int
         Rows of the stored examples among them; they are left out of ``u2``.
     latent : (N,) float64 array or None
         Latent field of the condensed example.
     """
 
-    members: NDArray[np.int8] | NDArray[np.float64]
+    members: NDArray[np.int8] | Floats
     stored: tuple[int, ...] = ()
-    latent: NDArray[np.float64] | None = None
+    latent: Floats | None = None
 
 
-def overlap(pattern: NDArray[np.int8] | NDArray[np.float64], spins: Spins) -> float:
-    """Return xi.s/N of two (N,) arrays.
-
-    Examples
-    --------
-    >>> overlap(np.array([1, -1, 1, 1], dtype=np.int8), np.array([1, 1, 1, 1], dtype=np.int8))
-    0.5
-    """
-    return float(pattern.astype(np.float64) @ spins.astype(np.float64)) / spins.size
-
-
-def energy(couplings: Couplings, spins: Spins) -> float:
-    """Return the energy per spin, ``-(1/2N^2) sum_{i != j} (N J_ij) s_i s_j``.
+def overlaps(patterns: NDArray[np.int8] | Floats, spins: Spins) -> Floats:
+    """Return xi.s/N for every pattern and state.
 
     Parameters
     ----------
-    couplings : (N, N) array of N J_ij with zero diagonal
-    spins : (N,) int8 array of +-1
+    patterns : (k, N) array
+    spins : (R, N) int8 array of +-1
+
+    Returns
+    -------
+    overlaps : (k, R) array
+
+    Examples
+    --------
+    >>> overlaps(np.array([[1, -1, 1, 1]], dtype=np.int8), np.ones((1, 4), dtype=np.int8))
+    array([[0.5]])
     """
-    fields = local_fields(couplings, spins).astype(np.float64)
-    return -0.5 * float(fields @ spins) / spins.size**2
+    # Sums of fewer than 2^24 signs are exact in single precision.
+    kind = np.float32 if patterns.dtype == np.int8 else np.float64
+    found = np.empty((len(patterns), len(spins)))
+    states = spins.astype(kind).T
+    for rows in _blocks(len(patterns), spins.shape[1]):
+        found[rows] = patterns[rows].astype(kind) @ states
+    return found / spins.shape[1]
 
 
-def feature_power(features: Spins, spins: Spins) -> float:
-    """Return p_d, the mean of (f_k.s)^2/N over all rows of the (D, N) array `features`."""
-    s = spins.astype(np.float32)
-    total = 0.0
-    for first in range(0, len(features), 1024):
-        # Sums of fewer than 2^24 signs are exact in single precision.
-        products = (features[first : first + 1024].astype(np.float32) @ s).astype(np.float64)
-        total += float(products @ products)
-    return total / (len(features) * spins.size)
+def replica_overlaps(spins: Spins) -> Floats:
+    """Return q_ab = s^a.s^b/N of all pairs a < b of the (R, N) array `spins`, a (R (R - 1) / 2,) array.
+
+    Examples
+    --------
+    >>> replica_overlaps(np.array([[1, 1], [1, 1], [1, -1]], dtype=np.int8))
+    array([1., 0., 0.])
+    """
+    first, second = np.triu_indices(len(spins), 1)
+    found: Floats = overlaps(spins, spins)[first, second]
+    return found
+
+
+def feature_power(features: Spins, spins: Spins) -> Floats:
+    """Return p_d of every state, the mean of (f_k.s)^2/N over all rows of `features`.
+
+    Parameters
+    ----------
+    features : (D, N) int8 array of +-1
+    spins : (R, N) int8 array of +-1
+
+    Returns
+    -------
+    p_d : (R,) array
+    """
+    N = spins.shape[1]
+    total = np.zeros(len(spins))
+    states = spins.astype(np.float32).T
+    for rows in _blocks(len(features), N):
+        products = (features[rows].astype(np.float32) @ states).astype(np.float64)
+        total += np.einsum("kr,kr->r", products, products)
+    return total / (len(features) * N)
 
 
 def noise_power(sample: Sample, spins: Spins, *, without: tuple[int, ...] = ()) -> float | None:
-    """Return u2, the mean of (xi^mu.s)^2/N over stored examples but `without`; None if none remain."""
+    """Return u2 of a (N,) state, the mean of (xi^mu.s)^2/N over stored examples but `without`; None without any."""
     if sample.P <= len(without):
         return None
     s = spins.astype(np.float32 if sample.dense is None else np.float64)
     total = 0.0
-    for first, block in pattern_blocks(sample, rows=1024):
+    for first, block in pattern_blocks(sample, rows=max(1, min(1024, _BLOCK // sample.N))):
         products = (block.astype(s.dtype) @ s).astype(np.float64)
         products[[mu - first for mu in without if first <= mu < first + len(block)]] = 0.0
         total += float(products @ products)
     return total / ((sample.P - len(without)) * spins.size)
 
 
+def pattern_power(sample: Sample) -> float:
+    """Return the sum over stored examples of |xi^mu|^2/N: P for patterns of +-1.
+
+    It is what the missing diagonal of J takes from the energy:
+    ``sum_mu (xi^mu.s)^2/N = -2 N energy + pattern_power``.
+    """
+    if sample.dense is None:
+        return float(sample.P)
+    blocks = pattern_blocks(sample, rows=max(1, _BLOCK // sample.N))
+    return sum(float(np.einsum("mi,mi->", block, block, dtype=np.float64)) for _, block in blocks) / sample.N
+
+
 def measure(
-    sample: Sample, couplings: Couplings, spins: Spins, *, start: Spins, condensed: Condensed
+    sample: Sample, interactions: Interactions, spins: Spins, *, start: Spins, condensed: Condensed
 ) -> dict[str, float]:
     """Return the observables of a final state; what does not apply is absent.
 
     Parameters
     ----------
     sample : Sample
-    couplings : (N, N) array of N J_ij
+    interactions : Interactions
     spins, start : (N,) int8 array of +-1
         Final state and uncorrupted start configuration.
     condensed : Condensed
     """
+    state = spins[None]
     found: dict[str, float | None] = {
-        "m": float(np.mean([overlap(member, spins) for member in condensed.members])),
-        "overlap": overlap(start, spins),
-        "t": None if condensed.latent is None else overlap(condensed.latent, spins),
-        "p_d": feature_power(sample.features, spins) if sample.D else None,
+        "m": float(overlaps(condensed.members, state).mean()) if len(condensed.members) else None,
+        "overlap": float(overlaps(start[None], state)[0, 0]),
+        "t": None if condensed.latent is None else float(overlaps(condensed.latent[None], state)[0, 0]),
+        "p_d": float(feature_power(sample.features, state)[0]) if sample.D else None,
         "u2": noise_power(sample, spins, without=condensed.stored),
-        "energy": energy(couplings, spins),
+        "energy": interactions.energy(spins),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    height = max(1, min(1024, _BLOCK // columns))
+    for first in range(0, rows, height):
+        yield slice(first, first + height)

@@ -33,7 +33,7 @@ class Record:
         Spins, stored patterns, features (D = 0 without features).
     loads : dict
         Realised loads: alpha = P/N and, with features, alpha_d = D/N.  Comparisons use these.
-    start : {'example', 'feature', 'mixture', 'unseen'}
+    start : {'example', 'feature', 'mixture', 'unseen', 'random'}
     L : int or None
         Features (or patterns) in the start; None for an example, and for an unseen one with dense
         coefficients.
@@ -44,18 +44,24 @@ class Record:
     overlap : float
         Overlap of the initial state with the start configuration.
     seed, samples : int
-    tie, order, backend : str
-        Rules of the dynamics; see :func:`numerics.dynamics.quench`.
+    tie, order : str or None
+        Rules of the quench, see :func:`numerics.dynamics.quench`; None at temperature > 0.
+    backend : str
     retrieved_above : float
         A sample counts as retrieved when its final overlap exceeds this fraction of the initial one.
     redrawn_fraction : float or None
         Of all fresh patterns drawn for unseen starts, the fraction rejected because they are stored.
     measurements : dict of Measurement
-        m, overlap, t, p_d, u2, energy, retrieved_fraction, sweeps; what does not apply is absent.
+        m, overlap, t, p_d, u2, energy, retrieved_fraction; at temperature 0 sweeps (and the period of synchronous
+        updates), at temperature > 0 q, q2, q_ea, acceptance and equilibrated, the fraction of samples that are; what
+        does not apply is absent.
     values : dict of list of float
         The same per sample.
     provenance : dict
         Versions, wall time in seconds and the rule for sigma(0).
+    sampling : dict or None
+        At temperature > 0, see :func:`numerics.sampling.summary`; None, and absent from the JSON form, at
+        temperature 0.
     kind : str
     """
 
@@ -72,15 +78,21 @@ class Record:
     overlap: float
     seed: int
     samples: int
-    tie: str
-    order: str
+    tie: str | None
+    order: str | None
     backend: str
     retrieved_above: float
     redrawn_fraction: float | None
     measurements: dict[str, Measurement]
     values: dict[str, list[float]] = field(repr=False)
     provenance: dict[str, Any] = field(repr=False)
+    sampling: dict[str, Any] | None = field(default=None, repr=False)
     kind: str = "simulation"
+
+    @property
+    def equilibrated(self) -> bool | None:
+        """Whether all samples are equilibrated; None at temperature 0, where a run ends by itself."""
+        return None if self.sampling is None else bool(self.sampling["equilibrated"])
 
     def __getitem__(self, name: str) -> Measurement:
         if name not in self.measurements:
@@ -91,6 +103,8 @@ class Record:
         """Return a dictionary of JSON types, without NaN or infinity."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data["measurements"] = {name: m.to_json() for name, m in self.measurements.items()}
+        if self.sampling is None:
+            del data["sampling"]
         return dict(_finite(data))
 
     @classmethod
@@ -103,8 +117,8 @@ class Record:
             If entries are missing or unknown.
         """
         names = {f.name for f in fields(cls)}
-        if set(data) != names:
-            odd = sorted(names.symmetric_difference(data))
+        if set(data) | {"sampling"} != names:
+            odd = sorted(names.symmetric_difference({*data, "sampling"}))
             raise InvalidInput(f"this is no simulation record (wrong entries: {', '.join(odd)}); simulate again.")
         entries = dict(data)
         entries["measurements"] = {n: Measurement.from_json(m) for n, m in data["measurements"].items()}

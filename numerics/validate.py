@@ -6,21 +6,26 @@ The rule, for one observable measured at sizes N_1 < N_2 < ...:
    *realised* loads of that size if predictions are given per record. For states that a sample can leave (example,
    feature, mixture) the mean is over the samples that stayed (retrieved), because the theory is that of the
    state.
-2. The differences are extrapolated in 1/N (one size: taken as it is). The error is multiplied by
-   sqrt(nu / (nu - 2)), nu + 1 being the smallest number of samples per size, because errors are themselves
-   estimated (Student); and by sqrt(chi2 / dof) where the fit is worse than chance allows (chi2 / dof > 1).
+2. The differences are extrapolated in 1/N, or in the power of 1/N that the phase has (`exponent`; one size: taken
+   as it is). The error is multiplied by sqrt(nu / (nu - 2)), nu + 1 being the smallest number of samples per size,
+   because errors are themselves estimated (Student); and by sqrt(chi2 / dof) where the fit is worse than chance
+   allows (chi2 / dof > 1).
 3. *disagrees* if the difference exceeds `max_pull` errors (with a single size also a fraction `effect` of the
    theory's value, as corrections in 1/N cannot be told from a disagreement there);
    *agrees* if it does not and `max_pull` errors are below `effect` times the theory's value, so that a
-   difference of that size would have been seen; *underpowered* otherwise, which is no agreement.
+   difference of that size would have been seen; *underpowered* otherwise, which is no agreement. Where theory says
+   that an overlap is zero there is no such value; overlaps are at most 1, so `effect` is absolute there.
 4. If less than half of the samples stay in the state at the largest size, the state itself is in question: the
    verdict is *disagrees* if, beyond three errors, the fraction is below 1/2 and has not grown with N, else
    *underpowered*.
+5. At temperature > 0 theory speaks of equilibrium (in the state). If a sample that enters the means is not
+   equilibrated, the verdict is *underpowered*, whatever the numbers are.
 
-Overall: *disagrees* if any observable does; *agrees* if none does and the order parameter m agrees (all of them,
-where m was not compared); *underpowered* otherwise. With the default limits and Gaussian scatter a correct theory
-of four observables is called wrong in about 1 % of all comparisons. Scatter is skewed near a transition (u2 in
-particular, whose error a few samples underestimate): take more samples there before believing a disagreement.
+Overall: *disagrees* if any observable does; *agrees* if none does and the order parameter agrees (m where something
+is condensed, else q at temperature > 0; all of them, where neither was compared); *underpowered* otherwise. With the
+default limits and Gaussian scatter a correct theory of four observables is called wrong in about 1 % of all
+comparisons. Scatter is skewed near a transition (u2 in particular, whose error a few samples underestimate): take
+more samples there before believing a disagreement.
 
 The verdict carries `rs_stable`: agreement with a replica-symmetric theory where that theory is unstable says
 that the effect of replica symmetry breaking is below the errors, not that it is absent.
@@ -34,6 +39,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numerics.estimate import Measurement, mean
 from numerics.finite_size import extrapolate, one_kind
@@ -44,7 +50,7 @@ __all__ = ["Agreement", "Comparison", "Verdict", "agreement", "compare"]
 
 Verdict = Literal["agrees", "disagrees", "underpowered"]
 _LEAVES = ("example", "feature", "mixture")
-_BOUNDED = ("m", "overlap", "t")
+_BOUNDED = ("m", "overlap", "t", "q")
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Comparison:
     chi2 : float or None
     dof : int
         Of the extrapolation.
+    exponent : float
+        Power of 1/N in it.
     verdict : {'agrees', 'disagrees', 'underpowered'}
     reason : str
     """
@@ -83,6 +91,7 @@ class Comparison:
     pull: float
     chi2: float | None
     dof: int
+    exponent: float
     verdict: Verdict
     reason: str
 
@@ -96,7 +105,9 @@ class Agreement:
     verdict : {'agrees', 'disagrees', 'underpowered'}
     comparisons : dict of Comparison
     retrieved : dict of Measurement
-        Fraction of samples that stayed in the state, by N.
+        Fraction of samples that stayed in the state, by N; empty for states that nothing can leave.
+    unequilibrated : dict of int
+        Samples in the means that are not equilibrated, by N; empty at temperature 0.
     rs_stable : bool or None
         Whether the replica-symmetric theory is stable there; None if not known.
     message : str
@@ -108,6 +119,7 @@ class Agreement:
     verdict: Verdict
     comparisons: dict[str, Comparison]
     retrieved: dict[int, Measurement]
+    unequilibrated: dict[int, int]
     rs_stable: bool | None
     message: str
     max_pull: float
@@ -117,6 +129,7 @@ class Agreement:
         """Return a dictionary of JSON types; numbers that are not finite become null."""
         data = asdict(self)
         data["retrieved"] = {str(N): m.to_json() for N, m in self.retrieved.items()}
+        data["unequilibrated"] = {str(N): count for N, count in self.unequilibrated.items()}
         return dict(_plain(data))
 
 
@@ -127,7 +140,7 @@ def agreement(
     rs_stable: bool | None = None,
     max_pull: float = 3.0,
     effect: float = 0.05,
-    exponent: float = 1.0,
+    exponent: float | Mapping[str, float] = 1.0,
 ) -> Agreement:
     """Judge a theory by simulations; the rule is in the module's documentation.
 
@@ -144,8 +157,8 @@ def agreement(
         Largest difference that counts as agreement, in errors.
     effect : float
         Relative difference that the errors must be able to show.
-    exponent : float
-        Power of 1/N in the extrapolation.
+    exponent : float or dict of float
+        Power of 1/N in the extrapolation, of all observables or by name (1 for those not named).
 
     Raises
     ------
@@ -161,7 +174,11 @@ def agreement(
     if len(predictions) != len(records):
         raise InvalidInput(f"{len(predictions)} predictions for {len(records)} records; give one each, or one for all.")
     pairs = sorted(zip(records, predictions, strict=True), key=lambda pair: pair[0].N)
-    retrieved = {r.N: r["retrieved_fraction"] for r, _ in pairs}
+    leaves = records[0].start in _LEAVES
+    retrieved = {r.N: r["retrieved_fraction"] for r, _ in pairs if "retrieved_fraction" in r.measurements}
+    unequilibrated = {r.N: _unequilibrated(r) for r, _ in pairs if r.sampling is not None}
+    powers = exponent if isinstance(exponent, Mapping) else {}
+    common_power = 1.0 if isinstance(exponent, Mapping) else exponent
     common = [
         name
         for name, value in pairs[0][1].items()
@@ -177,10 +194,18 @@ def agreement(
         measured = [_in_state(record, name) for record, _ in pairs]
         predicted = [float(p[name] or 0.0) for _, p in pairs]
         comparisons[name] = compare(
-            name, list(retrieved), measured, predicted, max_pull=max_pull, effect=effect, exponent=exponent
+            name,
+            [record.N for record, _ in pairs],
+            measured,
+            predicted,
+            max_pull=max_pull,
+            effect=effect,
+            exponent=powers.get(name, common_power),
         )
-    verdict, message = _overall(comparisons, _left(records[0].start, retrieved))
-    return Agreement(verdict, comparisons, retrieved, rs_stable, message, max_pull, effect)
+    verdict, message = _overall(
+        comparisons, _restless(unequilibrated) or _left(retrieved if leaves else {}), condensed=leaves
+    )
+    return Agreement(verdict, comparisons, retrieved, unequilibrated, rs_stable, message, max_pull, effect)
 
 
 def compare(
@@ -221,7 +246,8 @@ def compare(
         difference, error, chi2, dof = fit.value, fit.error, fit.chi2, fit.dof
         error *= math.sqrt(max(1.0, chi2 / dof)) if dof else 1.0
     error *= math.sqrt(freedom / (freedom - 2)) if freedom > 2 else math.nan
-    limit = effect * abs(theory[-1])
+    limit = effect * (1.0 if theory[-1] == 0.0 and observable in _BOUNDED else abs(theory[-1]))
+    seen = f"{effect:g}" if theory[-1] == 0.0 else f"{100 * effect:g} %"
     pull = difference / error
     verdict: Verdict
     if not math.isfinite(pull):
@@ -233,9 +259,9 @@ def compare(
     elif max_pull * error > limit:
         factor = math.ceil((max_pull * error / limit) ** 2) if limit > 0 else 0
         need = f"about {factor} times the samples would be needed" if factor else "the theory's value is zero"
-        verdict, reason = "underpowered", f"a difference of {100 * effect:g} % could not be seen; {need}"
+        verdict, reason = "underpowered", f"a difference of {seen} could not be seen; {need}"
     else:
-        verdict, reason = "agrees", f"the difference is {abs(pull):.1f} errors and {100 * effect:g} % would be seen"
+        verdict, reason = "agrees", f"the difference is {abs(pull):.1f} errors and {seen} would be seen"
     return Comparison(
         observable=observable,
         N=tuple(N),
@@ -249,23 +275,43 @@ def compare(
         pull=pull,
         chi2=chi2,
         dof=dof,
+        exponent=exponent,
         verdict=verdict,
         reason=reason,
     )
 
 
+def _stayed(record: Record) -> NDArray[np.bool_]:
+    """Return which samples the means are over: those in the state, or all samples of other starts."""
+    if record.start not in _LEAVES:
+        return np.ones(record.samples, dtype=np.bool_)
+    return np.asarray(record.values["retrieved_fraction"]) > 0.5
+
+
 def _in_state(record: Record, name: str) -> Measurement:
-    """Return the mean over samples that stayed in the state, or over all samples of other starts."""
-    values = np.asarray(record.values[name], dtype=np.float64)
-    if record.start in _LEAVES:
-        values = values[np.asarray(record.values["retrieved_fraction"]) > 0.5]
+    values = np.asarray(record.values[name], dtype=np.float64)[_stayed(record)]
     return mean(values) if values.size else Measurement(math.nan, math.nan, 0)
 
 
-def _left(start: str, retrieved: Mapping[int, Measurement]) -> tuple[Verdict, str] | None:
+def _unequilibrated(record: Record) -> int:
+    return int((np.asarray(record.values["equilibrated"])[_stayed(record)] < 0.5).sum())
+
+
+def _restless(unequilibrated: Mapping[int, int]) -> tuple[Verdict, str] | None:
+    """Apply rule 5: what follows from samples that are not equilibrated."""
+    bad = {N: count for N, count in unequilibrated.items() if count}
+    if not bad:
+        return None
+    told = ", ".join(f"{count} at N = {N}" for N, count in bad.items())
+    return "underpowered", f"samples are not equilibrated ({told}); give more sweeps or the algorithm 'tempering'"
+
+
+def _left(retrieved: Mapping[int, Measurement]) -> tuple[Verdict, str] | None:
     """Apply rule 4: what follows from samples that left the state, None if enough of them stayed."""
+    if not retrieved:
+        return None
     last = list(retrieved.values())[-1]
-    if start not in _LEAVES or last.value >= 0.5:
+    if last.value >= 0.5:
         return None
     first = next(iter(retrieved.values()))
     grown = last.value - first.value > 3.0 * math.hypot(last.error, first.error)
@@ -275,14 +321,17 @@ def _left(start: str, retrieved: Mapping[int, Measurement]) -> tuple[Verdict, st
     return "underpowered", share
 
 
-def _overall(comparisons: Mapping[str, Comparison], left: tuple[Verdict, str] | None) -> tuple[Verdict, str]:
+def _overall(
+    comparisons: Mapping[str, Comparison], ruled: tuple[Verdict, str] | None, *, condensed: bool
+) -> tuple[Verdict, str]:
     by: dict[Verdict, list[str]] = {"disagrees": [], "underpowered": [], "agrees": []}
     for name, comparison in comparisons.items():
         by[comparison.verdict].append(name)
     told = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by.items() if names)
-    if left is not None:
-        return left[0], f"{left[1]} ({told})."
-    decisive = [comparisons["m"]] if "m" in comparisons else list(comparisons.values())
+    if ruled is not None:
+        return ruled[0], f"{ruled[1]} ({told})."
+    order = "q" if not condensed and "q" in comparisons else "m"
+    decisive = [comparisons[order]] if order in comparisons else list(comparisons.values())
     if by["disagrees"]:
         return "disagrees", f"{told}."
     return ("agrees" if all(c.verdict == "agrees" for c in decisive) else "underpowered"), f"{told}."

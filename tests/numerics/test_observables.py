@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numerics import disorder, observables, rng
-from numerics.couplings import hebbian
+from numerics.interactions import interactions
 from theory.ensembles import TANH, IidPatterns, RandomFeaturePatterns
 
 
@@ -14,13 +14,13 @@ from theory.ensembles import TANH, IidPatterns, RandomFeaturePatterns
 def test_observables_are_their_definitions(law):
     N, P, D = 61, 7, 13
     sample = disorder.draw(law, N=N, P=P, D=D)
-    NJ = hebbian(sample)
+    couplings = interactions(sample)
     s = rng.signs(rng.stream("state"), rows=1, columns=N)[0]
     start = rng.signs(rng.stream("begin"), rows=1, columns=N)[0]
     xi = np.array([disorder.example(sample, mu) for mu in range(P)], dtype=float)
     x = disorder.latent(sample, 2)
     condensed = observables.Condensed(xi[2:3], stored=(2,), latent=x)
-    found = observables.measure(sample, NJ, s, start=start, condensed=condensed)
+    found = observables.measure(sample, couplings, s, start=start, condensed=condensed)
 
     spins = s.astype(float)
     others = [mu for mu in range(P) if mu != 2]
@@ -42,7 +42,7 @@ def test_energy_and_u2_are_tied_by_the_hebb_rule():
     s = rng.signs(rng.stream("state"), rows=1, columns=200)[0]
     everything = observables.noise_power(sample, s)
     assert everything is not None
-    energy = observables.energy(hebbian(sample), s)
+    energy = interactions(sample).energy(s)
     assert energy == pytest.approx(-0.5 * (30 / 200) * (everything - 1.0), rel=1e-12)
 
 
@@ -50,7 +50,7 @@ def test_what_does_not_apply_is_absent():
     sample = disorder.draw(IidPatterns(), N=40, P=1)
     xi = disorder.example(sample, 0)
     condensed = observables.Condensed(xi[None], stored=(0,))
-    found = observables.measure(sample, hebbian(sample), xi, start=xi, condensed=condensed)
+    found = observables.measure(sample, interactions(sample), xi, start=xi, condensed=condensed)
     assert set(found) == {"m", "overlap", "energy"}  # no feature, and no example that is not condensed
     assert found["m"] == found["overlap"] == 1.0
 

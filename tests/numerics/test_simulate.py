@@ -16,6 +16,7 @@ from theory.models.hopfield import Hopfield
 from theory.models.random_features import RandomFeatures
 
 HOPFIELD = Hopfield(alpha=0.08)
+WARM = Hopfield(alpha=0.08, temperature=0.5)
 FEATURES = RandomFeatures(alpha=0.3, alpha_d=0.05)
 
 
@@ -138,8 +139,18 @@ def test_progress_is_told():
         (RandomFeatures(alpha=0.5, alpha_d=0.001), {}, r"D = round\(alpha_d N\) = 0 features.*raise N to 501"),
         (Hopfield(), {}, r"alpha is missing; .*give --alpha\."),
         (RandomFeatures(alpha=0.5), {}, r"alpha_d is missing; .*give --alpha-d\."),
-        (Hopfield(alpha=0.1, temperature=0.5), {}, "temperature = 0.5 is not simulated"),
-        (Hopfield(alpha=0.1, temperature=None), {}, "temperature = None is not simulated"),
+        (Hopfield(alpha=0.1, temperature=None), {}, "temperature = None is not simulated; give 0 <= temperature"),
+        (HOPFIELD, {"sweeps": 100}, "sweeps = 100 belongs to the sampling at temperature > 0"),
+        (HOPFIELD, {"algorithm": "tempering"}, "algorithm = tempering belongs to the sampling"),
+        (HOPFIELD, {"replicas": 4}, "replicas = 4 belongs to the sampling at temperature > 0"),
+        (WARM, {"order": "greedy"}, "order = greedy belongs to the quench at temperature 0"),
+        (WARM, {"tie": "keep"}, "tie = keep belongs to the quench at temperature 0"),
+        (WARM, {"replicas": 1}, "replicas = 1 is not allowed; give an integer replicas >= 2."),
+        (WARM, {"sweeps": 3}, "sweeps = 3 is not allowed; give an integer sweeps >= 16."),
+        (WARM, {"algorithm": "metroplis"}, "algorithm 'metroplis' is unknown; .*did you mean 'metropolis'?"),
+        (HOPFIELD, {"start": "random", "overlap": 0.5}, "overlap = 0.5 is given for the start 'random'"),
+        (HOPFIELD, {"engine": "dense-int9"}, "engine 'dense-int9' is unknown; .*did you mean"),
+        (HOPFIELD, {"threads": 0}, "threads = 0 is not allowed"),
         (HOPFIELD, {"start": "exmaple"}, "start 'exmaple' is unknown; .*did you mean 'example'?"),
         (HOPFIELD, {"start": "feature"}, "start 'feature' needs a model with features"),
         (FEATURES, {"start": "mixture", "L": 4}, "L = 4 is not allowed; a mixture needs an odd L >= 3"),
@@ -154,10 +165,15 @@ def test_progress_is_told():
         (HOPFIELD, {"workers": 0}, "workers = 0 is not allowed"),
         (HOPFIELD, {"seed": 0.5}, "seed = 0.5 is not an integer"),
         (HOPFIELD, {"retrieved_above": 1.0}, "retrieved_above = 1.0 is not allowed"),
-        (HOPFIELD, {"backend": "gpu"}, "backend 'gpu' is not available yet"),
+        (HOPFIELD, {"backend": "cuda"}, "backend 'cuda' is unknown"),
         (HOPFIELD, {"tie": "flip"}, "tie rule 'flip' is unknown"),
         (HOPFIELD, {"order": "odd"}, "order 'odd' is unknown"),
-        (HOPFIELD, {"N": 10**7}, "N = 10000000 with P = 800000 needs .* GB of memory"),
+        (HOPFIELD, {"N": 10**7}, r"N = 10000000 with P = 800000 needs .* GB of memory and .*lower N or the load\.$"),
+        (
+            HOPFIELD,
+            {"N": 10**6, "engine": "dense-int16"},
+            r"20\d\d.\d GB of memory in the engine 'dense-int16' .*leave the",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(model, change, sentence):

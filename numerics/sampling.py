@@ -1,0 +1,330 @@
+"""One sample at a temperature above zero: several replicas, streamed averages, and a verdict on equilibration."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numerics import disorder, montecarlo, rng
+from numerics.disorder import Sample
+from numerics.equilibration import Equilibration, equilibration
+from numerics.interactions import Interactions, interactions
+from numerics.observables import Condensed, feature_power, overlaps, pattern_power, replica_overlaps
+from numerics.series import Series
+from numerics.starts import corrupted, overlap_before, random_spins
+
+if TYPE_CHECKING:
+    from numerics.task import Task
+
+__all__ = ["Sampled", "overlap_bins", "sampled", "summary"]
+
+Spins = NDArray[np.int8]
+Floats = NDArray[np.float64]
+_MEASUREMENTS = 1024  # per run, at most: neighbouring sweeps say little that is new
+_BINS = 50  # of P(q), about
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """What one sample gave.
+
+    Attributes
+    ----------
+    row : dict of float
+        Averages over replicas and the second half of the run: energy, m, overlap, t, p_d, u2, q, q2, q_ea,
+        acceptance, retrieved_fraction, equilibrated (0 or 1); what does not apply is absent.
+    verdicts : dict of Equilibration
+        By the quantity that was judged: energy, q, and m where the start singles something out.
+    histogram : (B,) array
+        Share of the replica overlaps q_ab of the second half in every bin of :func:`overlap_bins`.
+    moved : dict
+        Of tempering: temperatures, exchange rates and round trips.  Else empty.
+    """
+
+    row: dict[str, float]
+    verdicts: dict[str, Equilibration]
+    histogram: Floats
+    moved: dict[str, Any]
+
+
+def sampled(
+    plan: Task,
+    sample: Sample,
+    *,
+    start: Spins,
+    condensed: Condensed,
+    progress: Callable[[int], None] | None = None,
+) -> Sampled:
+    """Run the replicas of one sample from its start, and average over the second half.
+
+    Parameters
+    ----------
+    plan : Task
+        With a temperature above 0.
+    sample : Sample
+    start, condensed
+        From :func:`numerics.starts.named_start`.
+    progress : callable, optional
+        Called with the number of sweeps done since the last call.
+
+    Notes
+    -----
+    A random start singles nothing out; there `m` is the mean of |xi^1.s|/N with stored pattern 0, in absolute value
+    because s and -s are equally likely.
+    """
+    assert plan.sweeps is not None
+    assert plan.replicas is not None
+    couplings = interactions(sample, engine=plan.engine, work="sampling", starts=plan.replicas)
+    name = (*sample.name, plan.start, plan.L or 0)
+    replicas = range(plan.replicas)
+    if plan.start == "random":
+        spins = np.stack([random_spins(sample, r) for r in replicas])
+    else:
+        key = rng.stream(*name, "corruption")
+        spins = np.stack([corrupted(start, plan, key, lane=r) for r in replicas])
+    every = max(1, plan.sweeps // _MEASUREMENTS)
+    observer = _Observer(sample, None if plan.start == "random" else start, condensed, plan.sweeps // every)
+    run = _tempered if plan.algorithm == "tempering" else _walked
+    series, acceptance, moved = run(plan, couplings, spins, name, every, observer, progress)
+    verdicts = {label: equilibration(series[label]) for label in ("energy", "m", "q") if label in series}
+    if plan.start == "random":
+        verdicts.pop("m")  # s and -s are the same state, so it says nothing that q does not
+    row = _averages(plan, sample, series, condensed)
+    row["acceptance"] = acceptance
+    row["equilibrated"] = float(all(v.equilibrated for v in verdicts.values()))
+    return Sampled(row, verdicts, observer.histogram / observer.histogram.sum(), moved)
+
+
+class _Observer:
+    """Maps the replicas' spins to what is measured in them, and counts the overlaps of the second half."""
+
+    def __init__(self, sample: Sample, start: Spins | None, condensed: Condensed, measurements: int) -> None:
+        self.sample, self.start, self.condensed = sample, start, condensed
+        self.members = condensed.members if start is not None else disorder.example(sample, 0)[None]
+        self.first, self.seen = measurements // 2, 0
+        self.edges = overlap_bins(sample.N)
+        self.histogram = np.zeros(self.edges.size - 1)
+
+    def __call__(self, spins: Spins) -> dict[str, Floats]:
+        members = overlaps(self.members, spins)
+        pairs = replica_overlaps(spins)
+        if self.seen >= self.first:
+            self.histogram += np.histogram(pairs, self.edges)[0]
+        self.seen += 1
+        found = {"pairs": pairs, "q": _by_replica(np.abs(pairs), len(spins)), "q2": pairs**2}
+        if self.start is None:
+            return found | self._features(spins) | {"m": np.abs(members[0])}
+        found |= {"m": members.mean(axis=0), "overlap": overlaps(self.start[None], spins)[0]}
+        if self.condensed.stored:
+            found["stored"] = (members**2).sum(axis=0)
+        if self.condensed.latent is not None:
+            found["t"] = overlaps(self.condensed.latent[None], spins)[0]
+        return found | self._features(spins)
+
+    def _features(self, spins: Spins) -> dict[str, Floats]:
+        return {"p_d": feature_power(self.sample.features, spins)} if self.sample.D else {}
+
+
+def _walked(
+    plan: Task,
+    couplings: Interactions,
+    spins: Spins,
+    name: tuple[str | int, ...],
+    every: int,
+    observer: _Observer,
+    progress: Callable[[int], None] | None,
+) -> tuple[dict[str, Series], float, dict[str, Any]]:
+    """Run every replica on its own at the temperature."""
+    assert plan.sweeps is not None
+    assert plan.algorithm is not None
+    options: dict[str, Any] = {
+        "temperature": plan.temperature,
+        "algorithm": plan.algorithm,
+        "keys": np.stack([rng.stream(*name, "walk", r) for r in range(len(spins))]),
+        "backend": plan.backend,
+        "threads": plan.threads,
+    }
+    rest = plan.sweeps % every
+    if rest:  # at the start, where nothing is averaged
+        spins = montecarlo.sample(couplings, spins, sweeps=rest, every=rest, **options).spins
+    run = montecarlo.sample(
+        couplings,
+        spins,
+        sweeps=plan.sweeps - rest,
+        every=every,
+        observe=observer,
+        first_sweep=rest,
+        progress=None if progress is None else (lambda label, done, total: progress(every)),
+        **options,
+    )
+    if progress is not None and rest:
+        progress(rest)
+    return run.series, float(run.acceptance.mean()), {}
+
+
+def _tempered(
+    plan: Task,
+    couplings: Interactions,
+    spins: Spins,
+    name: tuple[str | int, ...],
+    every: int,
+    observer: _Observer,
+    progress: Callable[[int], None] | None,
+) -> tuple[dict[str, Series], float, dict[str, Any]]:
+    """Run an independent set of walkers per replica, from the temperature up to one at which spins forget quickly."""
+    assert plan.sweeps is not None
+    R = len(spins)
+    highest = _forgetful(plan, couplings, rng.stream(*name, "forget"))
+    tuning = {"backend": plan.backend, "threads": plan.threads}
+    rungs = np.array([plan.temperature])
+    if highest > plan.temperature:
+        rungs = montecarlo.ladder(couplings, lowest=plan.temperature, highest=highest, **tuning)
+    K = len(rungs)
+    keys = np.stack([[rng.stream(*name, "temper", r, k) for k in range(K)] for r in range(R)])
+    lowest = itertools.cycle([True] + [False] * (K - 1))  # each measurement goes through the rungs from below
+    options: dict[str, Any] = {"temperatures": rungs, "keys": keys, **tuning}
+    run: Any = np.repeat(spins[:, None], K, axis=1)
+    rest = plan.sweeps % every
+    if rest:  # at the start, where nothing is averaged
+        run = montecarlo.temper(couplings, run, sweeps=rest, **options)
+    run = montecarlo.temper(
+        couplings,
+        run,
+        sweeps=plan.sweeps - rest,
+        every=every,
+        observe=lambda states: observer(states) if next(lowest) else {},
+        progress=None if progress is None else (lambda label, done, total: progress(every)),
+        **options,
+    )
+    if progress is not None and rest:
+        progress(rest)
+    moved = {
+        "temperatures": run.temperatures.tolist(),
+        "exchange_rates": run.rates.tolist(),
+        "round_trips": run.round_trips.sum(axis=1).tolist(),
+    }
+    return run.series[0], float(run.acceptance[0]), moved
+
+
+def _forgetful(plan: Task, couplings: Interactions, key: NDArray[np.uint32]) -> float:
+    """Return a temperature at which walkers have forgotten a random start within 32 sweeps; the given one if it is so.
+
+    There the squared overlap with the start is of the order 1/N, that of unrelated configurations.
+    """
+    walkers = 16
+    start = rng.signs(key, rows=walkers, columns=couplings.N)
+    temperature = plan.temperature
+    while True:
+        end = start
+        keys = np.stack([rng.stream("forget", *map(int, key), round(1000 * temperature), r) for r in range(walkers)])
+        end = montecarlo.sample(
+            couplings, start, temperature=temperature, sweeps=64, every=64, keys=keys, backend=plan.backend
+        ).spins
+        later = montecarlo.sample(
+            couplings,
+            end,
+            temperature=temperature,
+            sweeps=32,
+            every=32,
+            keys=keys,
+            first_sweep=64,
+            backend=plan.backend,
+        ).spins
+        kept = float((np.einsum("ri,ri->r", end, later, dtype=np.int64) ** 2).mean()) / couplings.N
+        if kept < 3.0:
+            return temperature
+        temperature *= 1.2
+
+
+def _averages(plan: Task, sample: Sample, series: dict[str, Series], condensed: Condensed) -> dict[str, float]:
+    means = {label: float(s.chain_means().mean()) for label, s in series.items()}
+    row: dict[str, float] = {label: means[label] for label in ("m", "overlap", "t", "p_d") if label in means}
+    others = sample.P - len(condensed.stored)
+    if others:
+        # The sum over all stored examples is in the energy: no product with them is needed.
+        total = -2.0 * sample.N * means["energy"] + pattern_power(sample)
+        row["u2"] = (total - sample.N * means.get("stored", 0.0)) / others
+    row["energy"] = means["energy"]
+    row["q"], row["q2"] = means["q"], means["q2"]
+    row["q_ea"] = float(np.abs(series["pairs"].chain_means()).mean())
+    if plan.start != "random":
+        least = plan.retrieved_above * overlap_before(plan)
+        row["retrieved_fraction"] = float(series["overlap"].chain_means().min() > least)
+    return row
+
+
+def _by_replica(pairs: Floats, R: int) -> Floats:
+    """Return the mean over partners, (R,), of values of the pairs a < b."""
+    table = np.zeros((R, R))
+    table[np.triu_indices(R, 1)] = pairs
+    found: Floats = (table + table.T).sum(axis=0) / (R - 1)
+    return found
+
+
+def overlap_bins(N: int) -> Floats:
+    """Return the edges of the bins of P(q), (B + 1,): symmetric, equally many of the values -1, -1 + 2/N, ..., 1 in
+    each but for what is left to the two ends.
+
+    Examples
+    --------
+    >>> overlap_bins(4).tolist()
+    [-1.25, -0.75, -0.25, 0.25, 0.75, 1.25]
+    """
+    width = max(1, N // _BINS) | 1
+    inner = np.arange(width, N + 1, 2 * width) if N % 2 == 0 else np.arange(0, N + 1, 2 * width)
+    upper = np.append(inner, N + 1)
+    return np.unique(np.concatenate([-upper, upper])) / N
+
+
+def summary(plan: Task, runs: Sequence[Sampled]) -> dict[str, Any]:
+    """Return what a record tells about the sampling of its samples.
+
+    Returns
+    -------
+    dict
+        JSON types. `algorithm`, `sweeps`, `replicas`; `equilibrated` (all samples are), `equilibrated_samples` (how
+        many), `message` (with the remedy, where some are not); `verdicts`, per sample and judged quantity, with
+        R-hat, tau in sweeps and the effective sample size; `P_q`: the distribution of the overlap of two replicas,
+        averaged over samples, with its error; with tempering, `moved` per sample: temperatures, exchange rates and
+        round trips.
+    """
+    good = sum(run.row["equilibrated"] > 0.5 for run in runs)
+    edges = overlap_bins(plan.N)
+    density = np.stack([run.histogram for run in runs]) / np.diff(edges)
+    error = density.std(axis=0, ddof=1) / math.sqrt(len(runs)) if len(runs) > 1 else np.full(edges.size - 1, np.nan)
+    found: dict[str, Any] = {
+        "algorithm": plan.algorithm,
+        "sweeps": plan.sweeps,
+        "replicas": plan.replicas,
+        "equilibrated": good == len(runs),
+        "equilibrated_samples": good,
+        "message": _message(plan, runs, good),
+        "verdicts": [
+            {
+                label: {"verdict": v.verdict, "r_hat": v.r_hat, "tau": v.tau, "ess": v.ess}
+                for label, v in run.verdicts.items()
+            }
+            for run in runs
+        ],
+        "P_q": {"edges": edges.tolist(), "density": density.mean(axis=0).tolist(), "error": error.tolist()},
+    }
+    if plan.algorithm == "tempering":
+        found["moved"] = [run.moved for run in runs]
+    return found
+
+
+def _message(plan: Task, runs: Sequence[Sampled], good: int) -> str:
+    if good == len(runs):
+        return ""
+    bad = len(runs) - good
+    blamed = sorted({name for run in runs for name, v in run.verdicts.items() if not v.equilibrated})
+    remedy = f"give more sweeps (now {plan.sweeps})"
+    if plan.algorithm != "tempering":
+        remedy += " or the algorithm 'tempering'"
+    return f"{bad} of {len(runs)} samples are not equilibrated (judged by {', '.join(blamed)}); {remedy}."

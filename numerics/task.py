@@ -1,0 +1,285 @@
+"""One simulation, validated before any work: what a sample depends on besides its index."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numerics.backends import backend_named
+from numerics.disorder import Law
+from numerics.dynamics import ORDERS, TIES, chosen
+from numerics.interactions import ENGINES
+from theory.ensembles import IidPatterns, RandomFeaturePatterns
+from theory.errors import InvalidInput
+
+__all__ = ["ALGORITHMS", "STARTS", "Task", "check_count", "task"]
+
+STARTS = ("example", "feature", "mixture", "unseen", "random")
+ALGORITHMS = ("metropolis", "heat-bath", "tempering")
+REPLICAS, SWEEPS = 4, 2000  # at T > 0, unless said otherwise
+
+
+@dataclass(frozen=True)
+class Task:
+    """A validated simulation; :func:`numerics.simulate.run_sample` runs one sample of it.
+
+    Attributes
+    ----------
+    law : IidPatterns or RandomFeaturePatterns
+    N, P, D : int
+    start : str
+    L : int or None
+    overlap : float
+    seed : int
+    retrieved_above : float
+    tie, order : str or None
+        Rules of the quench; None at T > 0.
+    engine, backend : str
+    temperature : float
+    algorithm : str or None
+    sweeps, replicas : int or None
+        None at T = 0.
+    threads : int
+        Threads inside one sample.
+    """
+
+    law: Law
+    N: int
+    P: int
+    D: int
+    start: str
+    L: int | None
+    overlap: float
+    seed: int
+    retrieved_above: float
+    tie: str | None
+    order: str | None
+    engine: str
+    backend: str
+    temperature: float
+    algorithm: str | None
+    sweeps: int | None
+    replicas: int | None
+    threads: int
+
+
+def task(
+    model: Any,
+    N: int,
+    *,
+    start: str = "example",
+    L: int | None = None,
+    coefficients: str = "gaussian",
+    L_train: int = 3,
+    overlap: float = 1.0,
+    seed: int = 0,
+    retrieved_above: float = 0.8,
+    engine: str = "auto",
+    backend: str = "cpu",
+    tie: str | None = None,
+    order: str | None = None,
+    algorithm: str | None = None,
+    sweeps: int | None = None,
+    replicas: int | None = None,
+    threads: int = 1,
+) -> Task:
+    """Validate the arguments of :func:`numerics.simulate.simulate`, without drawing anything.
+
+    Raises
+    ------
+    InvalidInput
+        For values out of range, options that make no sense together, and runs that do not fit into memory.
+    MissingExtra
+        If the backend 'gpu' has no CuPy or no device.
+
+    Examples
+    --------
+    >>> from theory.models.hopfield import Hopfield
+    >>> plan = task(Hopfield(alpha=0.1, temperature=0.5), 1000, start="random")
+    >>> plan.P, plan.algorithm, plan.replicas
+    (100, 'metropolis', 4)
+    """
+    check_count("N", N, 2)
+    check_count("L_train", L_train, 1)
+    check_count("threads", threads, 1)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InvalidInput(f"seed = {seed!r} is not an integer; give any integer, for example 0.")
+    temperature = _temperature(model)
+    law: Law = model.pattern_law(coefficients=coefficients, L_train=L_train)
+    features = isinstance(law, RandomFeaturePatterns)
+    P = _size("alpha", getattr(model, "alpha", None), N, "P", "stored patterns")
+    D = _size("alpha_d", getattr(model, "alpha_d", None), N, "D", "features") if features else 0
+    chosen(start, STARTS, "start")
+    if start == "feature" and not features:
+        raise InvalidInput(
+            f"start 'feature' needs a model with features, which {model.name} has not; start from an example."
+        )
+    if not (isinstance(overlap, int | float) and 0.0 <= overlap <= 1.0):
+        raise InvalidInput(f"overlap = {overlap} is not allowed; give 0 <= overlap <= 1 (1 starts undisturbed).")
+    if start == "random" and overlap != 1.0:
+        raise InvalidInput(
+            f"overlap = {overlap:g} is given for the start 'random', which is a random configuration already; leave "
+            "overlap out, or start from an example."
+        )
+    if not (isinstance(retrieved_above, int | float) and 0.0 < retrieved_above < 1.0):
+        raise InvalidInput(f"retrieved_above = {retrieved_above} is not allowed; give 0 < retrieved_above < 1.")
+    members = _members(start, L, law, P, D)
+    if engine != "auto":
+        chosen(engine, ("auto", *ENGINES), "engine")
+    rules = _rules(temperature, tie=tie, order=order, algorithm=algorithm, sweeps=sweeps, replicas=replicas)
+    _check_memory(N, P, D, law, engine)
+    backend_named(backend)
+    return Task(
+        law=law,
+        N=int(N),
+        P=P,
+        D=D,
+        start=start,
+        L=members,
+        overlap=float(overlap),
+        seed=seed,
+        retrieved_above=float(retrieved_above),
+        engine=engine,
+        backend=backend,
+        temperature=temperature,
+        threads=int(threads),
+        **rules,
+    )
+
+
+def check_count(name: str, value: object, least: int) -> None:
+    """Raise InvalidInput unless `value` is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInput(f"{name} = {value!r} is not allowed; give an integer {name} >= {least}.")
+
+
+def _temperature(model: Any) -> float:
+    value = getattr(model, "temperature", 0.0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
+        raise InvalidInput(
+            f"temperature = {value} is not simulated; give 0 <= temperature < infinity (0 runs the quench)."
+        )
+    return float(value)
+
+
+def _rules(
+    temperature: float,
+    *,
+    tie: str | None,
+    order: str | None,
+    algorithm: str | None,
+    sweeps: int | None,
+    replicas: int | None,
+) -> dict[str, Any]:
+    """Choose the rules of the dynamics, refusing those that belong to the other side of T = 0."""
+    if temperature == 0.0:
+        _refuse(
+            {"algorithm": algorithm, "sweeps": sweeps, "replicas": replicas},
+            "belongs to the sampling at temperature > 0, while a quench at temperature 0 ends by itself; "
+            "leave {name} out or give a temperature.",
+        )
+        order = chosen(order or "random", ORDERS, "order")
+        return {
+            "tie": chosen(tie or "keep", TIES, "tie rule"),
+            "order": order,
+            "algorithm": None,
+            "sweeps": None,
+            "replicas": None,
+        }
+    _refuse(
+        {"tie": tie, "order": order},
+        "belongs to the quench at temperature 0, while sampling at temperature > 0 visits sites in their "
+        "sequence and decides by chance; leave {name} out.",
+    )
+    replicas = REPLICAS if replicas is None else replicas
+    sweeps = SWEEPS if sweeps is None else sweeps
+    check_count("replicas", replicas, 2)
+    check_count("sweeps", sweeps, 16)
+    chosen(algorithm or "metropolis", ALGORITHMS, "algorithm")
+    return {
+        "tie": None,
+        "order": None,
+        "algorithm": algorithm or "metropolis",
+        "sweeps": int(sweeps),
+        "replicas": int(replicas),
+    }
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise InvalidInput(f"{name} = {value} {why.format(name=name)}")
+
+
+def _members(start: str, L: int | None, law: Law, P: int, D: int) -> int | None:
+    """Validate L for this start and return the number of members or active features, None where it has none."""
+    if L is not None:
+        check_count("L", L, 1)
+    sparse = law if isinstance(law, RandomFeaturePatterns) and law.coefficients == "sparse" else None
+    if sparse and sparse.L_train > D:
+        raise InvalidInput(f"L_train = {sparse.L_train} active features are more than D = {D}; raise alpha_d or N.")
+    if start == "mixture":
+        L = 3 if L is None else L
+        if L % 2 == 0 or L < 3:
+            raise InvalidInput(
+                f"L = {L} is not allowed; a mixture needs an odd L >= 3 (an even sum vanishes on some sites)."
+            )
+        count, kind = (D, "D features") if D else (P, "P stored patterns")
+        if count < L:
+            raise InvalidInput(f"L = {L} is more than the {count} {kind}; lower L, or raise N or the load.")
+        return L
+    if start == "unseen" and sparse:
+        active = sparse.L_train if L is None else L
+        if active > D:
+            raise InvalidInput(f"L = {active} active features are more than D = {D}; lower L, or raise alpha_d.")
+        return active
+    if L is not None and L != 1:
+        raise InvalidInput(
+            f"L = {L} is given for the start '{start}', which has no L features; leave L out, or start from a "
+            "mixture (or an unseen example with sparse coefficients)."
+        )
+    return 1 if start == "feature" else None
+
+
+def _size(name: str, load: float | None, N: int, symbol: str, what: str) -> int:
+    option = "--" + name.replace("_", "-")
+    if load is None:
+        raise InvalidInput(f"{name} is missing; the simulation needs the load {name} = {symbol}/N: give {option}.")
+    if not (math.isfinite(load) and load > 0):
+        raise InvalidInput(f"{name} = {load} is not allowed; give 0 < {name} < infinity ({symbol} = {name} N {what}).")
+    count = round(load * N)
+    if count < 1:
+        raise InvalidInput(
+            f"{symbol} = round({name} N) = {count} {what} at {name} = {load:g}, N = {N}; at least 1 is needed, so "
+            f"raise N to {math.floor(0.5 / load) + 1} or more, or raise {name}."
+        )
+    return count
+
+
+_BYTES = {"dense-int8": 1, "dense-int16": 2, "dense-int32": 4, "dense-float32": 4, "dense-float64": 8}
+
+
+def _check_memory(N: int, P: int, D: int, law: Law, engine: str) -> None:
+    """Refuse a run whose sample and couplings do not fit, in the leanest form where the form is free."""
+    signs = isinstance(law, IidPatterns) or law.nonlinearity.binary
+    sizes: dict[str, float] = {name: width * float(N) * N for name, width in _BYTES.items()}
+    sizes |= {"overlap-bits": N * P / 8, "overlap-int8": float(N) * P}
+    free = ("dense-int16", "overlap-bits") if signs else ("dense-float64",)
+    couplings = sizes[engine] if engine != "auto" else min(sizes[name] for name in free)
+    need = couplings + (P * N / 8 if signs else 8.0 * P * N) + float(N) * D
+    try:
+        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    if need > have:
+        form = "" if engine == "auto" else f" in the engine '{engine}'"
+        remedy = "lower N or the load" + ("" if engine == "auto" else ", or leave the engine to the program")
+        raise InvalidInput(
+            f"N = {N} with P = {P} needs {need / 1e9:.1f} GB of memory{form} and this machine has "
+            f"{have / 1e9:.1f} GB; {remedy}."
+        )
