@@ -1,8 +1,8 @@
 r"""Measurements along Markov chains: streamed, in bounded memory, with errors that know of autocorrelation.
 
-A `Series` keeps the sums of consecutive measurements in at most 4096 time bins per chain; when they are full, neighbours
-merge in pairs and every bin holds twice as many.  Averages are over the second half of the bins: the first half of a
-run is burn-in, however long the run turns out to be.
+A `Series` keeps the sums of consecutive measurements in at most 4096 time bins per chain; when they are full,
+neighbours merge in pairs and every bin holds twice as many.  Averages are over the second half of the bins: the first
+half of a run is burn-in, however long the run turns out to be.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics.estimate import Measurement
+from numerics.timebins import CAPACITY, TimeBins
 from theory.errors import InvalidInput
 
-__all__ = ["Binning", "Histogram", "Series", "TimeBins", "autocovariance_sum"]
+__all__ = ["Binning", "Series", "autocovariance_sum"]
 
 Floats = NDArray[np.float64]
 
-CAPACITY = 2**12
 # Sokal's window: autocorrelations are summed up to this many autocorrelation times.
 WINDOW = 5.0
 
@@ -48,76 +48,6 @@ class Binning:
     errors: Floats
     plateau: bool
     error: float
-
-
-class TimeBins:
-    """Sums of consecutive measurements, in at most `capacity` bins of equal and growing width.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of one measurement.
-    capacity : int
-        Even; when so many bins are full they merge in pairs.
-
-    Attributes
-    ----------
-    width : int
-        Measurements per bin: a power of two.
-    n : int
-        Measurements so far.
-
-    Examples
-    --------
-    >>> bins = TimeBins((1,), capacity=4)
-    >>> for x in range(9):
-    ...     bins.append([x])
-    >>> bins.width, bins.sums[:, 0].tolist()
-    (4, [6.0, 22.0])
-    """
-
-    def __init__(self, shape: tuple[int, ...], *, capacity: int = CAPACITY) -> None:
-        if capacity < 2 or capacity % 2:
-            raise InvalidInput(f"capacity = {capacity} is not allowed; give an even number of bins, 2 or more.")
-        self.capacity, self.width, self.n = capacity, 1, 0
-        self._count = 0  # bins that are full
-        self._sums = np.zeros((min(capacity, 64), *shape))
-        self._open = np.zeros(shape)
-
-    @property
-    def sums(self) -> Floats:
-        """Sums of the full bins, (count, *shape), oldest first; the last, incomplete bin is left out."""
-        return self._sums[: self._count]
-
-    def append(self, values: ArrayLike) -> None:
-        """Add one measurement."""
-        self._open += np.asarray(values)
-        self.n += 1
-        if self.n % self.width == 0:
-            self._close()
-
-    def extend(self, values: ArrayLike) -> None:
-        """Add consecutive measurements, (n, *shape)."""
-        rest = np.asarray(values)
-        while len(rest):
-            taken = min(self.width - self.n % self.width, len(rest))
-            self._open += rest[:taken].sum(axis=0)
-            self.n += taken
-            if self.n % self.width == 0:
-                self._close()
-            rest = rest[taken:]
-
-    def _close(self) -> None:
-        if self._count == len(self._sums):  # memory grows with the run, up to the capacity
-            longer = min(2 * self._count, self.capacity) - self._count
-            self._sums = np.concatenate([self._sums, np.zeros((longer, *self._open.shape))])
-        self._sums[self._count] = self._open
-        self._open[...] = 0.0
-        self._count += 1
-        if self._count == self.capacity:
-            self._count //= 2
-            self._sums[: self._count] = self._sums[0::2] + self._sums[1::2]
-            self.width *= 2
 
 
 class Series:
@@ -265,6 +195,7 @@ class Series:
     def to_json(self) -> dict[str, Any]:
         """Return a summary for JSON; what cannot be known is null."""
         binning = self.binning()
+        errors = [e if math.isfinite(e) else None for e in binning.errors.tolist()]
         return {
             **self.mean().to_json(),
             "chains": self.chains,
@@ -274,7 +205,7 @@ class Series:
             "ess": self.ess,
             "plateau": binning.plateau,
             "chain_means": self.chain_means().tolist(),
-            "binning": {"sizes": binning.sizes.tolist(), "errors": binning.errors.tolist()},
+            "binning": {"sizes": binning.sizes.tolist(), "errors": errors},
         }
 
     def _start(self) -> int:
@@ -286,95 +217,12 @@ class Series:
 
     def _centred(self) -> Floats:
         """Kept bins as (R, B), relative to their common mean."""
-        x = self._second_half()[:, 0].T / self.width
-        return x - x.mean()
+        x: Floats = self._second_half()[:, 0].T / self.width
+        return np.asarray(x - x.mean())
 
     def _refuse_empty(self) -> None:
         if self._origin is None:
             raise InvalidInput("the series is empty; measure at least once.")
-
-
-class Histogram:
-    """Distribution of a number in [low, high], streamed: the second half of a run, with errors.
-
-    Parameters
-    ----------
-    edges : (K + 1,) array
-        Rising edges of the cells; the last cell includes its upper edge.
-    lattice : (n,) array, optional
-        The values that are possible, if only those are (overlaps of N spins are multiples of 2/N).  The density of a cell
-        is then its probability divided by the length that its values stand for, so that cells holding unequally many of
-        them show no ripple.
-
-    Examples
-    --------
-    >>> p = Histogram([0.0, 0.5, 1.0])
-    >>> for x in (0.1, 0.2, 0.7, 0.2):
-    ...     p.append([x, x])
-    >>> p.density()[0].tolist()
-    [1.0, 1.0]
-    """
-
-    def __init__(self, edges: ArrayLike, *, lattice: ArrayLike | None = None) -> None:
-        self.edges = np.asarray(edges, dtype=np.float64)
-        if self.edges.ndim != 1 or self.edges.size < 2 or not (np.diff(self.edges) > 0).all():
-            raise InvalidInput("edges of a histogram must rise; give two or more increasing numbers.")
-        self._lengths = np.diff(self.edges)
-        if lattice is not None:
-            values = np.asarray(lattice, dtype=np.float64)
-            spacing = (values[-1] - values[0]) / (values.size - 1)
-            self._lengths = spacing * self._cells(values)
-        self._bins = TimeBins((self.edges.size - 1,), capacity=64)
-
-    @classmethod
-    def of_overlaps(cls, N: int, *, cells: int = 101) -> Histogram:
-        """Return a histogram for overlaps of N spins: N + 1 values from -1 to 1, in at most `cells` cells."""
-        count = min(cells, N + 1)
-        half = 1.0 / N
-        return cls(np.linspace(-1.0 - half, 1.0 + half, count + 1), lattice=1.0 - 2.0 * np.arange(N, -1, -1) / N)
-
-    @property
-    def n(self) -> int:
-        """Measurements so far."""
-        return self._bins.n
-
-    def append(self, values: ArrayLike) -> None:
-        """Add the values of one measurement, any number of them (one per pair of replicas, say).
-
-        Raises
-        ------
-        InvalidInput
-            If a value is outside the edges.
-        """
-        x = np.asarray(values, dtype=np.float64).ravel()
-        if x.size == 0 or not ((x >= self.edges[0]) & (x <= self.edges[-1])).all():
-            raise InvalidInput(
-                f"a value is outside [{self.edges[0]:g}, {self.edges[-1]:g}], or there is none; widen the edges."
-            )
-        self._bins.append(self._cells(x) / x.size)
-
-    def density(self) -> tuple[Floats, Floats]:
-        """Return the density in each cell over the second half of the run, and its standard error, both (K,).
-
-        The error comes from blocks of an eighth of the second half; NaN for fewer than 16 measurements.
-        """
-        if self.n == 0:
-            raise InvalidInput("the histogram is empty; measure at least once.")
-        kept = self._bins.sums[len(self._bins.sums) // 2 :] / self._bins.width / self._lengths
-        if len(kept) < 8:
-            return kept.mean(axis=0), np.full(self.edges.size - 1, np.nan)
-        size = len(kept) // 8
-        blocks = kept[len(kept) - 8 * size :].reshape(8, size, -1).mean(axis=1)
-        return kept.mean(axis=0), blocks.std(axis=0, ddof=1) / math.sqrt(8)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return edges, density and errors for JSON; unknown errors are null."""
-        density, errors = self.density()
-        known = [e if math.isfinite(e) else None for e in errors.tolist()]
-        return {"edges": self.edges.tolist(), "density": density.tolist(), "errors": known, "measurements": self.n}
-
-    def _cells(self, x: Floats) -> Floats:
-        return np.histogram(x, bins=self.edges)[0].astype(np.float64)
 
 
 def autocovariance_sum(x: Floats, *, own_means: bool = False) -> float:
@@ -403,8 +251,8 @@ def autocovariance_sum(x: Floats, *, own_means: bool = False) -> float:
     tau = np.cumsum(covariance / covariance[0]) - 0.5
     closed = np.flatnonzero((lags >= WINDOW * tau) & (lags >= 1))
     W = int(closed[0]) if closed.size and closed[0] <= B // 2 else B // 2
-    corrected = float(tau[W]) * (1.0 + (2 * W + 1) / (B if own_means else R * B))
-    return 2.0 * max(corrected, 0.5) * float(covariance[0])
+    corrected: float = float(tau[W]) * (1.0 + (2 * W + 1) / (B if own_means else R * B))
+    return float(2.0 * max(corrected, 0.5) * covariance[0])
 
 
 def _binning(x: Floats, width: int, variance: float) -> Binning:
