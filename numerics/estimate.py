@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from numerics import rng
 from theory.errors import InvalidInput
 
-__all__ = ["Measurement", "bootstrap", "fraction", "mean"]
+__all__ = ["Measurement", "bootstrap", "fraction", "mean", "means"]
+
+# Observables that are 0 or 1 in a sample.
+_OUTCOMES = ("retrieved_fraction", "equilibrated")
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,29 @@ def fraction(outcomes: ArrayLike) -> Measurement:
     x = _filled(outcomes)
     p = (x.sum() + 0.5) / (x.size + 1)
     return Measurement(float(x.mean()), math.sqrt(p * (1 - p) / x.size), x.size)
+
+
+def means(values: Mapping[str, ArrayLike], N: int) -> dict[str, Measurement]:
+    """Return the mean of every observable of one point over its samples.
+
+    Parameters
+    ----------
+    values : dict of (n,) array
+        Per sample, by the names of :func:`numerics.simulate.run_sample`.
+    N : int
+        Number of spins: overlaps that agree to the last spin do not prove an error of zero, one spin in all samples
+        is the limit.
+
+    Examples
+    --------
+    >>> means({"m": [1.0, 1.0], "energy": [-0.5, -0.7]}, 100)["m"]
+    Measurement(value=1.0, error=0.01, n=2)
+    """
+    found = {name: (fraction if name in _OUTCOMES else mean)(v) for name, v in values.items()}
+    for name in ("m", "overlap"):
+        if name in found and found[name].error == 0.0:
+            found[name] = replace(found[name], error=2.0 / (N * found[name].n))
+    return found
 
 
 def bootstrap(

@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from numerics import disorder, rng
 from numerics.dynamics import quench
-from numerics.estimate import Measurement, fraction, mean
+from numerics.estimate import means
 from numerics.interactions import interactions
 from numerics.observables import measure
 from numerics.provenance import provenance
@@ -162,7 +162,7 @@ def simulate(
         backend=backend,
         retrieved_above=plan.retrieved_above,
         redrawn_fraction=redrawn / (redrawn + samples) if start == "unseen" else None,
-        measurements=_measurements(values, plan.N),
+        measurements=means(values, plan.N),
         values=values,
         provenance=provenance(time.perf_counter() - began, backend=backend) | {"sign_of_zero": disorder.TIES},
         sampling=summary(plan, runs) if runs else None,
@@ -251,18 +251,6 @@ class _Counter:
             self.done += count
             if self.progress is not None:
                 self.progress(self.done, self.total)
-
-
-def _measurements(values: dict[str, list[float]], N: int) -> dict[str, Measurement]:
-    found = {name: (fraction if name in _FRACTIONS else mean)(v) for name, v in values.items()}
-    for name in ("m", "overlap"):
-        # Samples that agree to the last spin do not prove an error of zero: one spin in all of them is the limit.
-        if name in found and found[name].error == 0.0:
-            found[name] = replace(found[name], error=2.0 / (N * found[name].n))
-    return found
-
-
-_FRACTIONS = ("retrieved_fraction", "equilibrated")
 
 
 def parameters_of(model: Any) -> dict[str, Any]:
