@@ -43,7 +43,23 @@ from theory.model import model_named
 __all__ = ["OBSERVABLES", "plan_from", "read_plan"]
 
 # All that numerics.simulate.run_sample can return; which of them, depends on model, start and temperature.
-OBSERVABLES = ("overlap", "m", "t", "p_d", "u2", "energy", "retrieved_fraction", "sweeps", "redrawn")
+OBSERVABLES = (
+    "overlap",
+    "m",
+    "t",
+    "p_d",
+    "u2",
+    "energy",
+    "retrieved_fraction",
+    "sweeps",
+    "period",
+    "q",
+    "q2",
+    "q_ea",
+    "acceptance",
+    "equilibrated",
+    "redrawn",
+)
 # Keys at the top of a plan, and what to write if one is missing.
 _TOP = {
     "model": 'model = "hopfield", or a file as "./mymodel.py:MyModel"',

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numerics.estimate import Measurement
     from numerics.records import Record
     from numerics.simulate import simulate
+    from numerics.sweep import sweep
     from numerics.validate import Agreement, agreement
     from spinodal.diagrams import Diagram, diagram
     from spinodal.results import load, save
@@ -48,6 +49,7 @@ _HOME = {
     "numerics.estimate": ("Measurement",),
     "numerics.records": ("Record",),
     "numerics.simulate": ("simulate",),
+    "numerics.sweep": ("sweep",),
     "numerics.validate": ("Agreement", "agreement"),
     "spinodal.diagrams": ("Diagram", "diagram"),
     "spinodal.results": ("load", "save"),
@@ -105,6 +107,7 @@ __all__ = [
     "save",
     "simulate",
     "solve",
+    "sweep",
     "threshold",
     "validate",
 ]

@@ -45,7 +45,20 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the typer application with all commands."""
-    from spinodal.commands import bench, cite, diagram, env, figure, models, simulate, solve, threshold, validate
+    from spinodal.commands import (
+        bench,
+        cite,
+        diagram,
+        env,
+        figure,
+        models,
+        simulate,
+        solve,
+        status,
+        sweep,
+        threshold,
+        validate,
+    )
     from spinodal.commands.verbs import answering, group
 
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
@@ -53,6 +66,8 @@ def application() -> typer.Typer:
     app.command("models")(answering(models.models))
     for verb in (solve.VERB, threshold.VERB, diagram.VERB, simulate.VERB, validate.VERB):
         app.add_typer(group(verb))
+    app.command("sweep")(answering(sweep.sweep))
+    app.command("status")(answering(status.status))
     app.command("figure")(answering(figure.figure))
     app.command("figures")(answering(figure.figures))
     app.add_typer(group(cite.VERB))
