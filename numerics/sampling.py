@@ -28,6 +28,7 @@ Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
 _MEASUREMENTS = 1024  # per run, at most: neighbouring sweeps say little that is new
 _BINS = 50  # of P(q), about
+_FALSE_ALARM = 1e-4  # of calling an equilibrated sample otherwise, per quantity: records hold many samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,11 @@ def sampled(
     observer = _Observer(sample, None if plan.start == "random" else start, condensed, plan.sweeps // every)
     run = _tempered if plan.algorithm == "tempering" else _walked
     series, acceptance, moved = run(plan, couplings, spins, name, every, observer, progress)
-    verdicts = {label: equilibration(series[label]) for label in ("energy", "m", "q") if label in series}
+    verdicts: dict[str, Equilibration] = {
+        label: equilibration(series[label], false_alarm=_FALSE_ALARM)
+        for label in ("energy", "m", "q")
+        if label in series
+    }
     if plan.start == "random":
         verdicts.pop("m")  # s and -s are the same state, so it says nothing that q does not
     row = _averages(plan, sample, series, condensed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Validation", "observables", "validate"]
 
-# A quench ends in a metastable state whose energy the replica-symmetric spin glass does not describe.
-STATES = ("example", "feature", "mixture")
+# At T = 0 a quench ends in a metastable state whose energy the replica-symmetric spin glass does not describe.
+CONDENSED = ("example", "feature", "mixture")
+SIZES, SIZES_WARM = (1000, 2000, 4000), (250, 500, 1000)
+
+# Powers of 1/N in the leading corrections at T > 0, where they are not 1.  Overlaps that vanish are measured in
+# absolute value, which leaves N^-1/2.  In the spin glass, as in the Sherrington-Kirkpatrick model, the energy
+# converges as N^-2/3 and the overlap as N^-1/3.
+_POWERS: dict[str, dict[str, float]] = {
+    "paramagnet": {"q": 1 / 2, "m": 1 / 2},
+    "spin_glass": {"energy": 2 / 3, "u2": 2 / 3, "p_d": 2 / 3, "q": 1 / 3, "m": 1 / 2},
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class Validation:
                 "loads": record.loads,
                 "theory": solution.order_parameters,
                 "measurements": {name: m.to_json() for name, m in record.measurements.items()},
+                **({} if record.sampling is None else {"equilibrated": record.equilibrated}),
             }
             for solution, record in zip(self.solutions, self.records, strict=True)
         ]
@@ -67,28 +78,37 @@ def validate(
     model: Any,
     state: str = "example",
     *,
-    N: Sequence[int] = (1000, 2000, 4000),
+    N: Sequence[int] | None = None,
     L: int | None = None,
     coefficients: str = "gaussian",
     L_train: int = 3,
     samples: int = 16,
     seed: int = 0,
+    engine: str = "auto",
+    backend: str = "cpu",
+    algorithm: str | None = None,
+    sweeps: int | None = None,
+    replicas: int | None = None,
     workers: int = 1,
+    threads: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Validation:
     """Solve a state and simulate it at every N, and judge whether the two agree.
 
     At size N there are P = round(alpha N) examples and D = round(alpha_d N) features; theory is solved at these
-    realised loads, size by size.
+    realised loads, size by size.  At temperature > 0 runs of the state must be equilibrated; paramagnet and spin glass
+    start from random spins, and a sample has left a condensed state when a replica's overlap falls below 0.7 of the
+    theory's.
 
     Parameters
     ----------
     model : Model
-        All loads given, temperature 0.
-    state : {'example', 'feature', 'mixture'}
-        The state, and the start of the dynamics.
-    N : sequence of int
-        Sizes; with two or more the difference is extrapolated.
+        All loads and the temperature given.
+    state : {'example', 'feature', 'mixture', 'paramagnet', 'spin-glass'}
+        The state, and the start of the dynamics; the last two at temperature > 0 only.
+    N : sequence of int, optional
+        Sizes; with two or more the difference is extrapolated.  By default 1000, 2000, 4000 at temperature 0 and 250,
+        500, 1000 above.
     L : int, optional
         Number of features in a mixture.
     coefficients : {'gaussian', 'binary', 'sparse'}
@@ -97,8 +117,10 @@ def validate(
         Active features per example, for sparse coefficients.
     samples, seed : int
         Disorder samples per size, and their name.
-    workers : int
-        Threads; the result does not depend on it.
+    engine, backend, algorithm, sweeps, replicas
+        See :func:`numerics.simulate.simulate`.
+    workers, threads : int
+        Samples at a time, and threads inside one; the result does not depend on them.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
 
@@ -121,35 +143,62 @@ def validate(
     True
     """
     state = normalise(state, tuple(model.states), f"state of {model.name}")
-    if state not in STATES:
+    warm = bool(model.temperature)
+    spelt = state.replace("_", "-")
+    if state not in CONDENSED and not warm:
         raise InvalidInput(
-            f"state '{state.replace('_', '-')}' is not validated: the dynamics starts from a pattern and ends in a "
-            f"metastable state; give one of {', '.join(s for s in STATES if s in model.states)}."
+            f"state '{spelt}' is not validated at temperature 0: the dynamics starts from a pattern and "
+            "ends in a metastable state; give a temperature, or one of "
+            f"{', '.join(s for s in CONDENSED if s in model.states)}."
         )
-    sizes = _sizes(N)
+    sizes = _sizes((SIZES_WARM if warm else SIZES) if N is None else N)
     from numerics.simulate import simulate, task
     from numerics.validate import agreement
     from theory.states import solve
 
-    options: dict[str, Any] = {"start": state, "coefficients": coefficients, "L_train": L_train, "seed": seed}
+    options: dict[str, Any] = {
+        "start": state if state in CONDENSED else "random",
+        "coefficients": coefficients,
+        "L_train": L_train,
+        "seed": seed,
+        "engine": engine,
+        "backend": backend,
+        "algorithm": algorithm,
+        "sweeps": sweeps,
+        "replicas": replicas,
+        "threads": threads,
+    }
     if state == "mixture":
         options["L"] = L
     for size in sizes:
         task(model, size, **options)
-    solve(model, state, L=L)  # tells at once, before hours of simulation, if there is no such state
+    nominal = solve(model, state, L=L)  # tells at once, before hours of simulation, if there is no such state
+    if warm and state in CONDENSED:
+        options["retrieved_above"] = _stays_above(nominal)
     records, solutions = [], []
     for size in sizes:
 
         def report(done: int, total: int, size: int = size) -> None:
             if progress is not None:
-                progress(f"samples at N = {size}", done, total)
+                progress(f"{'sweeps' if warm else 'samples'} at N = {size}", done, total)
 
         record = simulate(model, size, **options, samples=samples, workers=workers, progress=report)
         records.append(record)
         solutions.append(solve(dataclasses.replace(model, **record.loads), state, L=L))
     predictions = [observables(model, s, r.loads["alpha"]) for s, r in zip(solutions, records, strict=True)]
-    verdict = agreement(predictions, records, rs_stable=solutions[-1].rs_stable)
+    powers = _POWERS.get(state, {}) if warm else {}
+    verdict = agreement(predictions, records, rs_stable=solutions[-1].rs_stable, exponent=powers)
     return Validation(verdict, tuple(solutions), tuple(records))
+
+
+def _stays_above(solution: Solution) -> float:
+    """Return the overlap, relative to the undisturbed state's, below which a sample has left the state.
+
+    That is 0.7 of what temperature leaves of the theory's m; what is left of a lost state is a third at most.
+    """
+    m, L = solution.order_parameters["m"], solution.L or 1
+    undisturbed = math.comb(L - 1, (L - 1) // 2) / 2.0 ** (L - 1)  # of a majority of L with each member
+    return min(0.95, 0.7 * min(1.0, float(m or 0.0) / undisturbed))
 
 
 def _sizes(N: Sequence[int]) -> tuple[int, ...]:
@@ -162,31 +211,36 @@ def _sizes(N: Sequence[int]) -> tuple[int, ...]:
 
 
 def observables(model: Any, solution: Solution, alpha: float) -> dict[str, float | None]:
-    """What theory predicts for the observables of a simulation at T = 0.
+    """What theory predicts for the observables of a simulation.
 
     With ``H/N = -(1/2) [n m^2 + alpha <u^2>] + (alpha/2) E sigma^2``, where n condensed examples contribute ``m^2``
-    each and the last term removes the diagonal of J, the energy determines ``<u^2>`` of the other examples.
+    each and the last term removes the diagonal of J, the energy determines ``<u^2>`` of the other examples.  This is an
+    identity of every configuration, so it holds for thermal averages as well.
 
     Parameters
     ----------
     model : Model
     solution : Solution
-        At T = 0, converged.
+        Converged.
     alpha : float
         Load of the solution.
 
     Returns
     -------
     dict of str to float
-        m, t and p_d as far as the model has them; energy; u2.
+        m, t, p_d and, at temperature > 0, q as far as the model has them; energy; u2.
     """
     from theory.ensembles import RandomFeaturePatterns
 
     found = {name: solution.order_parameters.get(name) for name in ("m", "t", "p_d")}
+    if model.temperature:
+        found["q"] = solution.order_parameters.get("q")
     found["energy"] = solution.energy
     law = model.pattern_law()
     features = isinstance(law, RandomFeaturePatterns)
     power = law.nonlinearity.kappa_1_squared + law.nonlinearity.kappa_star_squared if features else 1.0
+    if solution.state not in CONDENSED:
+        found["m"] = 0.0
     # Mixtures and features condense examples only where the examples are what is mixed.
     condensed = 1 if solution.state == "example" else 0 if features else solution.L or 1
     if solution.energy is not None and found["m"] is not None:

@@ -1,4 +1,4 @@
-"""`spinodal simulate MODEL`: zero-temperature dynamics at finite N."""
+"""`spinodal simulate MODEL`: a quench at temperature 0, sampling at temperature > 0, at finite N."""
 
 from __future__ import annotations
 
@@ -17,10 +17,24 @@ from spinodal.commands.verbs import Point, Verb
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["VERB", "Coefficients", "LTrain", "Samples", "Seed", "Workers", "without_features"]
+__all__ = [
+    "VERB",
+    "Algorithm",
+    "Backend",
+    "Coefficients",
+    "Engine",
+    "LTrain",
+    "Replicas",
+    "Samples",
+    "Seed",
+    "Sweeps",
+    "Threads",
+    "Workers",
+    "without_features",
+]
 
 Size = Annotated[int, typer.Option("--N", help="Number of spins.")]
-Start = Annotated[str, typer.Option("--start", help="example, feature, mixture or unseen (a fresh example).")]
+Start = Annotated[str, typer.Option("--start", help="example, feature, mixture, unseen (a fresh example) or random.")]
 LFeatures = Annotated[
     int | None,
     typer.Option("--L", show_default="3; --L-train for unseen sparse", help="Number of features in the start."),
@@ -33,8 +47,26 @@ Seed = Annotated[int, typer.Option("--seed", help="Names the samples: the same s
 RetrievedAbove = Annotated[
     float, typer.Option("--retrieved-above", help="Final overlap, relative to the initial one, that counts.")
 ]
-Workers = Annotated[int, typer.Option("--workers", help="Threads; the result does not depend on it.")]
-Backend = Annotated[str, typer.Option("--backend", help="cpu, or reference (slow and simple).")]
+Workers = Annotated[int, typer.Option("--workers", help="Samples at a time; the result does not depend on it.")]
+Threads = Annotated[int, typer.Option("--threads", help="Threads per sample; the result does not depend on it.")]
+Engine = Annotated[str, typer.Option("--engine", help="Form of the couplings; the result does not depend on it.")]
+Backend = Annotated[str, typer.Option("--backend", help="cpu, gpu, or reference (slow and simple).")]
+Tie = Annotated[
+    str | None, typer.Option("--tie", show_default="keep", help="T = 0: a spin in zero field: keep or plus.")
+]
+Order = Annotated[
+    str | None,
+    typer.Option("--order", show_default="random", help="T = 0: random, sequential, greedy or synchronous."),
+]
+Algorithm = Annotated[
+    str | None,
+    typer.Option("--algorithm", show_default="metropolis", help="T > 0: metropolis, heat-bath or tempering."),
+]
+Sweeps = Annotated[
+    int | None,
+    typer.Option("--sweeps", show_default="2000", help="T > 0: sweeps per replica; the second half is averaged."),
+]
+Replicas = Annotated[int | None, typer.Option("--replicas", show_default="4", help="T > 0: replicas per sample.")]
 Out = Annotated[Path | None, typer.Option("--out", show_default=False, help="Save the record (.json).")]
 
 
@@ -50,18 +82,31 @@ def simulate(
     samples: Samples = 16,
     seed: Seed = 0,
     retrieved_above: RetrievedAbove = 0.8,
-    workers: Workers = 1,
+    algorithm: Algorithm = None,
+    sweeps: Sweeps = None,
+    replicas: Replicas = None,
+    tie: Tie = None,
+    order: Order = None,
+    engine: Engine = "auto",
     backend: Backend = "cpu",
+    workers: Workers = 1,
+    threads: Threads = 1,
     out: Out = None,
 ) -> Answer:
-    """Run the dynamics from a pattern until no spin wants to flip, and measure."""
+    """Run the dynamics from a named start and measure.
+
+    At temperature 0 spins align with their fields until none wants to flip; at temperature > 0 replicas sample the
+    Boltzmann law.
+    """
     import spinodal
 
     with ExitStack() as stack:
         draft = stack.enter_context(reserved(out, suffixes=(".json",))) if out is not None else None
         report = stack.enter_context(reporting("simulate"))
+        model = point.model()
+        unit = "sweeps" if getattr(model, "temperature", 0.0) else "samples"
         record = spinodal.simulate(
-            point.model(),
+            model,
             N,
             start=start,
             L=L,
@@ -71,14 +116,25 @@ def simulate(
             samples=samples,
             seed=seed,
             retrieved_above=retrieved_above,
+            engine=engine,
             backend=backend,
+            tie=tie,
+            order=order,
+            algorithm=algorithm,
+            sweeps=sweeps,
+            replicas=replicas,
             workers=workers,
-            progress=lambda done, total: report("samples", done, total),
+            threads=threads,
+            progress=lambda done, total: report(unit, done, total),
         )
         if draft is not None:
             record.save(draft)
 
     data = record.to_json()
+    remark = ""
+    if record.sampling is not None:
+        remark = str(record.sampling["message"])
+        data = {**data, "equilibrated": record.equilibrated, "message": remark}
 
     def show(console: Console) -> None:
         rows = [(name, *rounded(m["value"], m["error"]), m["n"]) for name, m in data["measurements"].items()]
@@ -87,10 +143,22 @@ def simulate(
         table(console, title, ("", "mean", "std. error", "n"), rows)
         if data.get("redrawn_fraction"):
             console.print(f"redrawn because already stored: {data['redrawn_fraction']:.3g}", markup=False)
+        if record.sampling is not None:
+            console.print(_equilibration(record.sampling, samples), markup=False)
         if out is not None:
             console.print(f"wrote {out}", markup=False)
 
-    return Answer(data, show)
+    return Answer(data, show, remark=remark)
+
+
+def _equilibration(sampling: dict[str, Any], samples: int) -> str:
+    """One line on the run: how long, how correlated, and how many samples are equilibrated."""
+    judged = [v for sample in sampling["verdicts"] for v in sample.values()]
+    tau, r_hat = (max((v[name] for v in judged if v[name] is not None), default=None) for name in ("tau", "r_hat"))
+    known = "" if tau is None or r_hat is None else f", tau up to {tau:.3g} sweeps, R-hat up to {r_hat:.3f}"
+    run = f"{sampling['algorithm']}, {sampling['replicas']} replicas of {sampling['sweeps']} sweeps{known}"
+    verdict = "yes" if sampling["equilibrated"] else "NO"
+    return f"equilibrated: {verdict}, {sampling['equilibrated_samples']} of {samples} samples ({run})"
 
 
 def _loads(data: dict[str, Any]) -> dict[str, float]:
@@ -103,4 +171,6 @@ def without_features(declared: Declaration) -> set[str]:
     return set() if "feature" in declared.states else {"coefficients", "L_train"}
 
 
-VERB = Verb("simulate", "Run zero-temperature dynamics at finite N and measure.", simulate, without_features)
+VERB = Verb(
+    "simulate", "Run the dynamics at finite N, at zero temperature or above, and measure.", simulate, without_features
+)

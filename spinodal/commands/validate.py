@@ -9,7 +9,20 @@ import typer
 
 from numerics.progress import reporting
 from spinodal.commands.answers import DISAGREEMENT, OK, Answer, rounded, table
-from spinodal.commands.simulate import Coefficients, LTrain, Samples, Seed, Workers, without_features
+from spinodal.commands.simulate import (
+    Algorithm,
+    Backend,
+    Coefficients,
+    Engine,
+    LTrain,
+    Replicas,
+    Samples,
+    Seed,
+    Sweeps,
+    Threads,
+    Workers,
+    without_features,
+)
 from spinodal.commands.solve import L, heading
 from spinodal.commands.verbs import Point, Verb
 from theory.errors import InvalidInput
@@ -21,8 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["VERB", "whole_numbers"]
 
-Sizes = Annotated[str, typer.Option("--N", help="Numbers of spins, with commas.")]
-State = Annotated[str, typer.Option("--state", help="example, feature or mixture.")]
+Sizes = Annotated[
+    str | None,
+    typer.Option("--N", show_default="1000,2000,4000; T > 0: 250,500,1000", help="Numbers of spins, with commas."),
+]
+State = Annotated[
+    str, typer.Option("--state", help="example, feature or mixture; at T > 0 also paramagnet or spin-glass.")
+]
 
 
 def validate(
@@ -30,17 +48,23 @@ def validate(
     *,
     state: State = "example",
     L: L = None,
-    N: Sizes = "1000,2000,4000",
+    N: Sizes = None,
     coefficients: Coefficients = "gaussian",
     L_train: LTrain = 3,
     samples: Samples = 16,
     seed: Seed = 0,
+    algorithm: Algorithm = None,
+    sweeps: Sweeps = None,
+    replicas: Replicas = None,
+    engine: Engine = "auto",
+    backend: Backend = "cpu",
     workers: Workers = 1,
+    threads: Threads = 1,
 ) -> Answer:
     """Compare theory with simulation at growing N."""
     from spinodal.validation import validate as compare
 
-    sizes = whole_numbers(N)
+    sizes = None if N is None else whole_numbers(N)
     with reporting("validate") as report:
         found = compare(
             point.model(),
@@ -51,7 +75,13 @@ def validate(
             L_train=L_train,
             samples=samples,
             seed=seed,
+            algorithm=algorithm,
+            sweeps=sweeps,
+            replicas=replicas,
+            engine=engine,
+            backend=backend,
             workers=workers,
+            threads=threads,
             progress=report,
         )
     data = point.described(found.to_json())
@@ -67,10 +97,16 @@ def _show(out: Console, found: Validation, title: str) -> None:
             value, error = rounded(c.measured[k], c.errors[k])
             rows.append((name if k == 0 else "", size, f"{c.theory[k]:.6g}", value, error, _pull(c.pulls[k]), ""))
         value, error = rounded(c.value, c.error)
-        rows.append(("", "infinite", f"{c.theory[-1]:.6g}", value, error, _pull(c.pull), c.verdict))
+        limit = "infinite" if c.exponent == 1.0 else f"infinite (N^-{c.exponent:.2g})"
+        rows.append(("", limit, f"{c.theory[-1]:.6g}", value, error, _pull(c.pull), c.verdict))
     table(out, title, ("", "N", "theory", "simulation", "error", "pull", "verdict"), rows)
-    stayed = ", ".join(f"{m.value:.2f} at N = {size}" for size, m in found.agreement.retrieved.items())
-    out.print(f"stayed in the state: {stayed}", markup=False)
+    agreement = found.agreement
+    if agreement.retrieved:
+        stayed = ", ".join(f"{m.value:.2f} at N = {size}" for size, m in agreement.retrieved.items())
+        out.print(f"stayed in the state: {stayed}", markup=False)
+    if agreement.unequilibrated:
+        bad = ", ".join(f"{count} at N = {size}" for size, count in agreement.unequilibrated.items() if count)
+        out.print(f"equilibrated: {'NO, not so: ' + bad if bad else 'yes, all samples'}", markup=False)
     stable = found.agreement.rs_stable
     rs = "" if stable is None else f" Replica symmetry is {'stable' if stable else 'not stable'} here."
     out.print(f"Verdict: {found.verdict}. {found.agreement.message}{rs}", markup=False)
