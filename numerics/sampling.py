@@ -90,16 +90,19 @@ def sampled(
         key = rng.stream(*name, "corruption")
         spins = np.stack([corrupted(start, plan, key, lane=r) for r in replicas])
     every = max(1, plan.sweeps // _MEASUREMENTS)
-    observer = _Observer(sample, None if plan.start == "random" else start, condensed, plan.sweeps // every)
+    observer = _Observer(
+        sample,
+        None if plan.start == "random" else start,
+        condensed,
+        replicas=plan.replicas,
+        measurements=plan.sweeps // every,
+    )
     run = _tempered if plan.algorithm == "tempering" else _walked
     series, acceptance, moved = run(plan, couplings, spins, name, every, observer, progress)
-    verdicts: dict[str, Equilibration] = {
-        label: equilibration(series[label], false_alarm=_FALSE_ALARM)
-        for label in ("energy", "m", "q")
-        if label in series
-    }
-    if plan.start == "random":
-        verdicts.pop("m")  # s and -s are the same state, so it says nothing that q does not
+    # s and -s are the same state to a random start, so m says nothing there that q does not.  Overlaps of disjoint
+    # pairs of replicas are independent chains, as those of all pairs are not.
+    judged = {"energy": "energy", "q": "partners"} | ({} if plan.start == "random" else {"m": "m"})
+    verdicts = {name: equilibration(series[label], false_alarm=_FALSE_ALARM) for name, label in judged.items()}
     row = _averages(plan, sample, series, condensed)
     row["acceptance"] = acceptance
     row["equilibrated"] = float(all(v.equilibrated for v in verdicts.values()))
@@ -109,10 +112,14 @@ def sampled(
 class _Observer:
     """Maps the replicas' spins to what is measured in them, and counts the overlaps of the second half."""
 
-    def __init__(self, sample: Sample, start: Spins | None, condensed: Condensed, measurements: int) -> None:
+    def __init__(
+        self, sample: Sample, start: Spins | None, condensed: Condensed, *, replicas: int, measurements: int
+    ) -> None:
         self.sample, self.start, self.condensed = sample, start, condensed
         self.members = condensed.members if start is not None else disorder.example(sample, 0)[None]
         self.first, self.seen = measurements // 2, 0
+        a, b = np.triu_indices(replicas, 1)
+        self.disjoint = np.flatnonzero((a % 2 == 0) & (b == a + 1))
         self.edges = overlap_bins(sample.N)
         self.histogram = np.zeros(self.edges.size - 1)
 
@@ -122,7 +129,7 @@ class _Observer:
         if self.seen >= self.first:
             self.histogram += np.histogram(pairs, self.edges)[0]
         self.seen += 1
-        found = {"pairs": pairs, "q": _by_replica(np.abs(pairs), len(spins)), "q2": pairs**2}
+        found = {"pairs": pairs, "q": np.abs(pairs), "q2": pairs**2, "partners": np.abs(pairs[self.disjoint])}
         if self.start is None:
             return found | self._features(spins) | {"m": np.abs(members[0])}
         found |= {"m": members.mean(axis=0), "overlap": overlaps(self.start[None], spins)[0]}
@@ -262,14 +269,6 @@ def _averages(plan: Task, sample: Sample, series: dict[str, Series], condensed: 
         least = plan.retrieved_above * overlap_before(plan)
         row["retrieved_fraction"] = float(series["overlap"].chain_means().min() > least)
     return row
-
-
-def _by_replica(pairs: Floats, R: int) -> Floats:
-    """Return the mean over partners, (R,), of values of the pairs a < b."""
-    table = np.zeros((R, R))
-    table[np.triu_indices(R, 1)] = pairs
-    found: Floats = (table + table.T).sum(axis=0) / (R - 1)
-    return found
 
 
 def overlap_bins(N: int) -> Floats:

@@ -153,3 +153,62 @@ def test_nothing_to_compare_is_one_sentence():
         agreement({"m": 1.0}, [data[0], data[0]])
     with pytest.raises(InvalidInput, match="2 different simulations"):
         agreement({"m": 1.0}, [data[0], replace(data[1], start="feature")])
+
+
+def warm(N: int, *, q: float, samples: int = 20, bad: int = 0, kept: float = 1.0, start: str = "random") -> Record:
+    """Return a record at T > 0 with overlap q + N^-1/2, `bad` of whose samples are not equilibrated."""
+    noise = rng.gaussians(rng.stream("warm", N), rows=1, columns=samples)[0]
+    values = {
+        "q": (q + N**-0.5 + 0.001 * noise).tolist(),
+        "m": (0.9 + 0.001 * noise).tolist(),
+        "equilibrated": [float(i >= bad) for i in range(samples)],
+    }
+    measurements = {name: mean(v) for name, v in values.items()}
+    if start == "example":
+        stayed = [float(i >= samples - round(kept * samples)) for i in range(samples)]
+        values["retrieved_fraction"] = stayed
+        measurements["retrieved_fraction"] = fraction(stayed)
+    sampling = {"equilibrated": bad == 0, "message": ""}
+    return replace(
+        TEMPLATE, N=N, start=start, samples=samples, measurements=measurements, values=values, sampling=sampling
+    )
+
+
+def test_an_overlap_that_vanishes_is_judged_on_the_scale_of_overlaps():
+    data = [warm(N, q=0.0) for N in (250, 500, 1000)]
+    found = agreement({"q": 0.0}, data, exponent={"q": 0.5})
+    assert found.verdict == "agrees"
+    assert found.comparisons["q"].exponent == 0.5
+    assert "0.05 would be seen" in found.comparisons["q"].reason
+    assert found.retrieved == {}
+    assert agreement({"q": 0.0}, [warm(N, q=0.2) for N in (250, 500, 1000)], exponent=0.5).verdict == "disagrees"
+    # An energy has no such scale: a theory of zero cannot be confirmed.
+    energies = [replace(r, values={**r.values, "energy": r.values["q"]}) for r in data]
+    assert agreement({"energy": 0.0}, energies, exponent=0.5).verdict == "underpowered"
+
+
+def test_without_equilibrium_there_is_no_verdict():
+    data = [warm(250, q=0.0), warm(500, q=0.0), warm(1000, q=0.0, bad=1)]
+    found = agreement({"q": 0.0}, data, exponent=0.5)
+    assert found.verdict == "underpowered"
+    assert found.unequilibrated == {250: 0, 500: 0, 1000: 1}
+    assert "1 at N = 1000" in found.message
+    assert "more sweeps" in found.message
+    assert agreement({"q": 0.9}, data, exponent=0.5).verdict == "underpowered"  # nor is there a disagreement
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_only_samples_in_the_state_must_be_equilibrated():
+    left_and_moving = [warm(N, q=0.0, bad=4, kept=0.8, start="example") for N in (250, 500)]
+    found = agreement({"m": 0.9}, left_and_moving)
+    assert (found.verdict, found.unequilibrated) == ("agrees", {250: 0, 500: 0})
+    in_the_state = [warm(N, q=0.0, bad=5, kept=0.8, start="example") for N in (250, 500)]
+    assert agreement({"m": 0.9}, in_the_state).verdict == "underpowered"
+
+
+def test_where_nothing_is_condensed_q_decides():
+    data = [warm(N, q=0.3) for N in (250, 500, 1000)]
+    m_blunt = [replace(r, values={**r.values, "m": [0.0, 1.0] * 10}) for r in data]
+    found = agreement({"q": 0.3, "m": 0.5}, m_blunt, exponent={"q": 0.5})
+    assert found.comparisons["m"].verdict == "underpowered"
+    assert found.verdict == "agrees"
