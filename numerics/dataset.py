@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from numerics.estimate import means
 from numerics.files import reserved
+from numerics.measured import OBSERVABLES
 from numerics.plan import Plan, Point
-from numerics.plan_file import OBSERVABLES
 from numerics.sweep_folder import SweepFolder
 from theory.errors import InvalidInput
 
@@ -86,7 +86,7 @@ def _gathered(plan: Plan, folder: SweepFolder) -> xarray.Dataset:
         made.append(data["provenance"])
     variables: dict[str, Any] = {symbol: (dims, table) for symbol, table in sizes.items()}
     for name, (value, error) in _averages(samples, plan).items():
-        text = _MEANINGS.get(name, "")
+        text = OBSERVABLES.get(name, "")
         variables[name] = (dims, value, {"long_name": text} if text else {})
         variables[f"{name}_error"] = (dims, error, {"long_name": f"standard error of {name} over samples"})
         variables[f"{name}_samples"] = ((*dims, "sample"), samples[name], {"long_name": f"{name} of every sample"})
@@ -120,24 +120,6 @@ def _averages(samples: Mapping[str, Floats], plan: Plan) -> dict[str, tuple[Floa
 
 # Kept whatever was asked for: averages over samples that are not equilibrated must not pass for others.
 _ALWAYS = ("equilibrated",)
-
-_MEANINGS = {
-    "overlap": "overlap with the start configuration",
-    "m": "order parameter of the start's state",
-    "t": "overlap with the latent field of the example",
-    "p_d": "power on the features",
-    "u2": "power on the uncondensed examples",
-    "energy": "energy per spin",
-    "retrieved_fraction": "fraction of samples that stay at the start",
-    "sweeps": "sweeps until no spin is unstable",
-    "period": "period of the final state",
-    "q": "overlap of replicas, in absolute value",
-    "q2": "squared overlap of replicas",
-    "q_ea": "Edwards-Anderson parameter",
-    "acceptance": "fraction of accepted proposals",
-    "equilibrated": "fraction of samples judged equilibrated",
-    "redrawn": "unseen examples rejected because they are stored",
-}
 
 
 def _name(axis: str) -> str:

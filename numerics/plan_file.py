@@ -36,30 +36,13 @@ from typing import Any
 import numpy as np
 
 from numerics import simulate
+from numerics.measured import OBSERVABLES, measured
 from numerics.plan import Plan, parameter_names, simulation
 from theory.errors import InvalidInput, nearest
 from theory.model import model_named
 
-__all__ = ["OBSERVABLES", "plan_from", "read_plan"]
+__all__ = ["plan_from", "read_plan"]
 
-# All that numerics.simulate.run_sample can return; which of them, depends on model, start and temperature.
-OBSERVABLES = (
-    "overlap",
-    "m",
-    "t",
-    "p_d",
-    "u2",
-    "energy",
-    "retrieved_fraction",
-    "sweeps",
-    "period",
-    "q",
-    "q2",
-    "q_ea",
-    "acceptance",
-    "equilibrated",
-    "redrawn",
-)
 # Keys at the top of a plan, and what to write if one is missing.
 _TOP = {
     "model": 'model = "hopfield", or a file as "./mymodel.py:MyModel"',
@@ -129,13 +112,19 @@ def plan_from(table: Mapping[str, Any], *, where: str = "plan", folder: Path | s
         plan = _plan(table, Path(folder))
         cls = model_named(plan.model)
     effective: dict[str, Any] | None = None
+    never = set(plan.observables or ())
     for point in plan.points():
         at = ", ".join(f"{name} = {value}" for name, value in {**point.values, "N": point.N}.items())
         with _told(f"{where} at {at}"):
-            simulation(plan, point, cls)
+            never -= measured(simulation(plan, point, cls))
             if effective is None:
                 of_model = {name: value for name, value in point.values.items() if name in parameter_names(cls)}
                 effective = simulate.parameters_of(cls(**plan.given, **of_model))
+    if never:
+        name = min(never)
+        raise InvalidInput(
+            f"{where}: observable '{name}' ({OBSERVABLES[name]}) is measured nowhere here; leave it out."
+        )
     assert effective is not None  # no axis is empty
     return replace(plan, parameters={name: value for name, value in effective.items() if name not in plan.axes})
 
