@@ -26,7 +26,8 @@ __all__ = ["Sampled", "overlap_bins", "sampled", "summary"]
 
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
-_MEASUREMENTS = 1024  # per run, at most: neighbouring sweeps say little that is new
+_MEASUREMENTS = 1024  # per run, about: neighbouring sweeps say little that is new
+_PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
 _BINS = 50  # of P(q), about
 _FALSE_ALARM = 1e-4  # of calling an equilibrated sample otherwise, per quantity: records hold many samples
 
@@ -89,7 +90,7 @@ def sampled(
     else:
         key = rng.stream(*name, "corruption")
         spins = np.stack([corrupted(start, plan, key, lane=r) for r in replicas])
-    every = max(1, plan.sweeps // _MEASUREMENTS)
+    every = min(max(1, plan.sweeps // _MEASUREMENTS), _PAUSE)
     observer = _Observer(
         sample,
         None if plan.start == "random" else start,

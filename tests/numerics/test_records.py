@@ -95,3 +95,13 @@ def test_an_unmeasured_name_is_one_sentence(record):
     assert record["m"].n == 2
     with pytest.raises(InvalidInput, match="'p_d' was not measured; the record has m, overlap"):
         record["p_d"]
+
+
+def test_records_of_quenches_have_no_word_on_sampling(record):
+    """Records written before there was sampling remain valid, byte for byte."""
+    assert record.sampling is None
+    assert record.equilibrated is None
+    assert "sampling" not in record.to_json()
+    warm = simulate(Hopfield(alpha=0.1, temperature=1.5), 40, start="random", samples=2, sweeps=32)
+    assert "sampling" in warm.to_json()
+    assert Record.from_json(json.loads(json.dumps(warm.to_json(), allow_nan=False))) == warm

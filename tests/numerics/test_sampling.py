@@ -7,6 +7,7 @@ degrees of freedom), and about 40 pulls are taken: a false alarm in 4e-4 of all 
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 from numerics import disorder, exact
-from numerics.simulate import simulate, task
+from numerics.records import Record
+from numerics.sampling import overlap_bins
+from numerics.simulate import run_sample, simulate, task
 from theory.models.hopfield import Hopfield
 from theory.models.random_features import RandomFeatures
 
@@ -69,3 +72,125 @@ def test_averages_are_those_of_enumeration(model, start, options):
         error = differences.std(ddof=1) / math.sqrt(SAMPLES)
         assert error < 0.05 * max(1.0, abs(right[0][name])), name  # blunt runs prove nothing
         assert abs(differences.mean()) < 6.5 * error, name
+
+
+def test_the_fluctuation_relation_of_q():
+    """q2 is the mean of q_ab^2, q of |q_ab|: 0 <= q_ea <= q <= sqrt(q2), and P(q) has that second moment."""
+    record = simulate(HOPFIELD, 40, start="random", samples=4, sweeps=512)
+    for q_ea, q, q2 in zip(*(record.values[name] for name in ("q_ea", "q", "q2")), strict=True):
+        assert 0.0 <= q_ea <= q + 1e-12
+        assert q * q <= q2 + 1e-12
+    assert record.sampling is not None
+    edges, density = (np.array(record.sampling["P_q"][name]) for name in ("edges", "density"))
+    assert (density * np.diff(edges)).sum() == pytest.approx(1.0, rel=1e-12)
+    centres = 0.5 * (edges[1:] + edges[:-1])  # one value of q in each bin at N = 40
+    assert (density * np.diff(edges) * centres**2).sum() == pytest.approx(record["q2"].value, rel=1e-9)
+
+
+@pytest.mark.parametrize("N", [2, 5, 12, 100, 101, 999, 1000])
+def test_bins_of_the_overlap_are_symmetric_and_fair(N):
+    edges = overlap_bins(N)
+    assert np.allclose(edges, -edges[::-1])
+    counts = np.histogram((N - 2 * np.arange(N + 1)) / N, edges)[0]
+    assert counts.sum() == N + 1
+    assert len(set(counts[1:-1])) <= 1
+    assert (np.diff(edges) * N / 2 == pytest.approx(counts)) or N < 5
+
+
+def test_results_depend_on_nothing_but_names():
+    options = {"start": "example", "samples": 3, "sweeps": 64, "seed": 3}
+    model = RandomFeatures(alpha=0.3, alpha_d=0.2, temperature=0.7)
+    first = simulate(model, 60, **options)
+    for change in ({"workers": 2}, {"threads": 2}, {"engine": "overlap-bits"}, {"engine": "dense-int16"}):
+        again = simulate(model, 60, **options, **change)
+        assert replace(again, provenance={}) == replace(first, provenance={}), change
+    plan = task(model, 60, start="example", sweeps=64, seed=3)
+    assert run_sample(plan, 2) == {name: values[2] for name, values in first.values.items()}
+    assert simulate(model, 60, **(options | {"seed": 4})).values != first.values
+
+
+@pytest.mark.parametrize("algorithm", ["metropolis", "heat-bath"])
+def test_backends_agree_on_every_number(algorithm):
+    options = {"start": "random", "samples": 2, "sweeps": 32, "replicas": 3, "algorithm": algorithm}
+    ours, literal = (simulate(HOPFIELD, 24, backend=b, **options) for b in ("cpu", "reference"))
+    assert ours.values == literal.values
+
+
+def test_what_was_not_equilibrated_is_marked(tmp_path):
+    """A spin glass far below T_g = 1.5: replicas from random spins fall into different valleys."""
+    record = simulate(Hopfield(alpha=0.25, temperature=0.1), 400, start="random", samples=4, sweeps=128)
+    assert record.equilibrated is False
+    assert record["equilibrated"].value < 1.0
+    assert record.sampling is not None
+    assert record.sampling["equilibrated_samples"] == sum(record.values["equilibrated"])
+    assert "are not equilibrated" in record.sampling["message"]
+    assert "more sweeps (now 128) or the algorithm 'tempering'" in record.sampling["message"]
+    record.save(tmp_path / "r.json")
+    assert Record.load(tmp_path / "r.json") == record
+    json.dumps(record.to_json(), allow_nan=False)
+
+
+def test_what_applies_at_which_start():
+    common = {"energy", "u2", "q", "q2", "q_ea", "acceptance", "equilibrated"}
+    model = RandomFeatures(alpha=0.3, alpha_d=0.1, temperature=0.5)
+    example = {"m", "overlap", "t", "p_d", "retrieved_fraction"}
+    for start, more in (
+        ("random", {"m", "p_d"}),
+        ("example", example),
+        ("feature", example - {"t"}),
+        ("mixture", example - {"t"}),
+        ("unseen", example - {"t"}),
+    ):
+        assert set(simulate(model, 60, start=start, samples=2, sweeps=32).measurements) == common | more, start
+
+
+def test_energy_and_u2_are_tied_at_any_temperature():
+    """The sum over stored examples of (xi.s)^2/N is -2 N energy + P, on average as in every configuration."""
+    record = simulate(
+        RandomFeatures(alpha=0.3, alpha_d=0.1, temperature=0.5), 60, start="feature", samples=2, sweeps=64
+    )
+    for energy, u2 in zip(record.values["energy"], record.values["u2"], strict=True):
+        assert u2 == pytest.approx((-2 * 60 * energy + record.P) / record.P, rel=1e-12)
+
+
+def test_a_start_is_left_when_one_replica_leaves_it():
+    hot = simulate(Hopfield(alpha=0.05, temperature=5.0), 100, samples=3, sweeps=64)
+    cold = simulate(Hopfield(alpha=0.05, temperature=0.2), 100, samples=3, sweeps=64)
+    assert hot.values["retrieved_fraction"] == [0.0] * 3
+    assert cold.values["retrieved_fraction"] == [1.0] * 3
+    # A tenth of the spins is wrong to begin with, and the state recovers.
+    noisy = simulate(Hopfield(alpha=0.05, temperature=0.2), 200, samples=3, sweeps=64, overlap=0.8)
+    assert noisy["overlap"].value > 0.95
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_counts_sweeps_and_stops_the_run(workers):
+    told = []
+    simulate(
+        HOPFIELD, 50, samples=3, sweeps=2049, workers=workers, progress=lambda done, total: told.append((done, total))
+    )
+    assert told[-1] == (3 * 2049, 3 * 2049)
+    assert len(told) > 1000
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+    def stop(done: int, total: int) -> None:
+        if done > 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(HOPFIELD, 50, samples=3, sweeps=10**9, workers=workers, progress=stop)
+
+
+def test_tempering_tells_how_it_moved():
+    record = simulate(
+        replace(HOPFIELD, temperature=0.3), 60, start="random", samples=2, sweeps=256, algorithm="tempering"
+    )
+    assert record.sampling is not None
+    for moved in record.sampling["moved"]:
+        ladder = moved["temperatures"]
+        assert ladder[0] == 0.3
+        assert ladder == sorted(ladder)
+        assert ladder[-1] > 1.0  # spins forget quickly above T_g = 1.5 or so
+        assert len(moved["exchange_rates"]) == len(ladder) - 1
+        assert len(moved["round_trips"]) == 4
+        assert sum(moved["round_trips"]) > 0
