@@ -11,27 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from numerics.backends.literal import matrix, philox
+from numerics.backends.reference_sweeps import Walkers, advance, walkers
 from numerics.interactions import Interactions
 
-__all__ = ["matrix", "permutation", "philox", "quench"]
-
-
-def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return one block of Philox4x32-10 (Salmon et al., SC11 (2011), section 3.3).
-
-    Examples
-    --------
-    >>> [hex(word) for word in philox((0, 0, 0, 0), (0, 0))]
-    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
-    """
-    mask = 0xFFFFFFFF
-    a, b, c, d = counter
-    k, l = key
-    for _ in range(10):
-        low, high = 0xD2511F53 * a, 0xCD9E8D57 * c
-        a, b, c, d = (high >> 32) ^ b ^ k, high & mask, (low >> 32) ^ d ^ l, low & mask
-        k, l = (k + 0x9E3779B9) & mask, (l + 0xBB67AE85) & mask
-    return a, b, c, d
+__all__ = ["Walkers", "advance", "matrix", "permutation", "philox", "quench", "walkers"]
 
 
 def permutation(key: NDArray[np.uint32], lane: int, size: int) -> list[int]:
@@ -43,25 +27,6 @@ def permutation(key: NDArray[np.uint32], lane: int, size: int) -> list[int]:
         pick = (word * (last + 1)) >> 32
         order[last], order[pick] = order[pick], order[last]
     return order
-
-
-def matrix(interactions: Interactions) -> NDArray[Any]:
-    """Return the stored couplings, a (N, N) int64 or float64 array with zero diagonal, of any representation."""
-    if interactions.matrix is not None:
-        if interactions.engine == "dense-float64":
-            return interactions.matrix
-        found = interactions.matrix.astype(np.int64)
-        if interactions.engine == "dense-int8":
-            found = 2 * found + interactions.parity
-    else:
-        patterns = interactions.patterns
-        if interactions.bits is not None:
-            octets = np.ascontiguousarray(interactions.bits).astype("<u8").view(np.uint8)
-            patterns = 2 * np.unpackbits(octets, axis=1, count=interactions.P, bitorder="little").astype(np.int8) - 1
-        assert patterns is not None
-        found = patterns.astype(np.int64) @ patterns.T.astype(np.int64)
-    np.fill_diagonal(found, 0)
-    return found
 
 
 def quench(

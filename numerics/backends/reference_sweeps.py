@@ -6,16 +6,15 @@ It shares no kernel with the compiled backend and must follow the identical traj
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.backends.reference import philox
+from numerics.backends.literal import log_ratio, matrix, philox
 from numerics.interactions import Interactions
 
-__all__ = ["Walkers", "advance", "log_ratio", "threshold", "walkers", "word"]
+__all__ = ["Walkers", "advance", "threshold", "walkers", "word"]
 
 
 @dataclass(eq=False)
@@ -42,7 +41,7 @@ class Walkers:
 def walkers(interactions: Interactions, spins: NDArray[np.int8]) -> Walkers:
     """See :class:`numerics.backends.Backend`."""
     return Walkers(
-        _explicit(interactions),
+        matrix(interactions).astype(np.float64),
         interactions.normalisation,
         interactions.field_dtype != np.float64,
         spins.astype(np.int8, copy=True),
@@ -86,44 +85,3 @@ def threshold(word: int, unit: float, algorithm: str, integer: bool) -> float:
     log = log_ratio(0xFFFFFFFF - word + 0.5 if algorithm == "heat-bath" else 2.0**32, word + 0.5)
     value = unit * log
     return float(math.ceil(value)) if integer and math.isfinite(value) else value
-
-
-def log_ratio(a: float, b: float) -> float:
-    """Return ln(a/b) by the operations that :mod:`numerics.kernels.thresholds` prescribes, in plain Python."""
-    (k, x), (l, y) = _reduced(a), _reduced(b)
-    power = float(k - l)
-    if x * 1.4142135623730951 < y:
-        x, power = 2 * x, power - 1.0
-    elif y * 1.4142135623730951 < x:
-        y, power = 2 * y, power + 1.0
-    s = (x - y) / (x + y)
-    z = s * s
-    p = 1.0 / 19.0
-    for odd in range(17, 1, -2):
-        p = p * z + 1.0 / odd
-    return power * 0.6931471805599453 + (2 * s + 2 * s * (z * p))
-
-
-def _reduced(a: float) -> tuple[int, float]:
-    """Return (k, r) with a = 2^k r and r from sqrt(1/2) to below sqrt(2)."""
-    r, k = math.frexp(a)  # r in [1/2, 1)
-    half = struct.unpack("<d", struct.pack("<q", 0x3FE6A09E667F3BCD))[0]
-    return (k, r) if r >= half else (k - 1, 2 * r)
-
-
-def _explicit(interactions: Interactions) -> NDArray[np.float64]:
-    """Return N J (or J) with zero diagonal, from whatever the engine stores."""
-    if interactions.matrix is not None:
-        matrix = interactions.matrix.astype(np.float64)
-        if interactions.engine == "dense-int8":
-            matrix = 2.0 * matrix + interactions.parity
-    else:
-        if interactions.bits is not None:
-            octets = np.ascontiguousarray(interactions.bits).view(np.uint8)
-            patterns = 2.0 * np.unpackbits(octets, axis=1, bitorder="little")[:, : interactions.P] - 1.0
-        else:
-            assert interactions.patterns is not None
-            patterns = interactions.patterns.astype(np.float64)
-        matrix = patterns @ patterns.T
-    np.fill_diagonal(matrix, 0.0)
-    return matrix

@@ -82,14 +82,14 @@ def log_ratio(a: Any, b: Any) -> Any:
     return k * _LN2 + (s + s * (z * p))
 
 
-@inlined
-def draw(key: Any, sweep: Any, first: Any, words: Any) -> None:
+@kernel
+def draw(key_0: Any, key_1: Any, tag: Any, sweep: Any, first: Any, words: Any) -> None:
     """Fill `words` (a multiple of 4) with those of sites first, first + 1, ...; `first` is a multiple of 4."""
     zero = np.uint32(0)
     lane = np.uint32(sweep)
     block = first >> 2
     for b in range(words.size >> 2):
-        w0, w1, w2, w3 = rounds(np.uint32(block + b), zero, lane, key[2], key[0], key[1])
+        w0, w1, w2, w3 = rounds(np.uint32(block + b), zero, lane, tag, key_0, key_1)
         words[4 * b] = w0
         words[4 * b + 1] = w1
         words[4 * b + 2] = w2
