@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from numerics.backends.cpu_sweeps import Walkers, advance, walkers
 from numerics.interactions import Interactions
 from numerics.kernels import overlap_quench as overlap_kernels
 from numerics.kernels import quench as dense_kernels
 
-__all__ = ["quench"]
+__all__ = ["Walkers", "advance", "quench", "walkers"]
 
 
 def quench(
