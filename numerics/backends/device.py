@@ -5,6 +5,7 @@ The tests put an emulated device in its place, so that the same host code and th
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
@@ -81,15 +82,32 @@ class Cuda:
 
     def put(self, values: NDArray[Any]) -> Any:
         """See :class:`Device`."""
-        return self.cupy.asarray(np.ascontiguousarray(values))
+        out = self.empty(values.shape, values.dtype)
+        out.set(np.ascontiguousarray(values))
+        return out
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
-        """See :class:`Device`."""
-        return self.cupy.empty(shape, dtype=dtype)
+        """See :class:`Device`.
+
+        Raises
+        ------
+        InvalidInput
+            If the memory does not suffice.
+        """
+        try:
+            return self.cupy.empty(shape, dtype=dtype)
+        except self.cupy.cuda.memory.OutOfMemoryError as error:
+            size = math.prod(shape) * np.dtype(dtype).itemsize
+            raise InvalidInput(
+                f"the device has no room for {size / 1e9:.3g} GB more; use fewer starts at a time, engine "
+                "'overlap-bits' (which forms no couplings), or backend 'cpu'."
+            ) from error
 
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         """See :class:`Device`."""
-        return self.cupy.zeros(shape, dtype=dtype)
+        out = self.empty(shape, dtype)
+        out.fill(0)
+        return out
 
     def get(self, values: Any) -> NDArray[Any]:
         """See :class:`Device`."""

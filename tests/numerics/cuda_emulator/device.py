@@ -17,7 +17,6 @@ from numpy.typing import DTypeLike, NDArray
 from numerics.backends.cuda import source
 
 HERE = Path(__file__).parent
-_KERNEL = re.compile(r'extern "C" __global__ void (\w+)\(')
 _GUARD = 64
 _FLAGS = ("-std=c++17", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", "-w", "-shared", "-fPIC")
 
@@ -66,10 +65,11 @@ class Emulated:
         shared_memory: int = 232448,
         edit: tuple[str, str, str] | None = None,
     ) -> None:
+        # edit = (program, old text, new text) plants an error in a source.
         self.folder, self.schedule, self.shared_memory, self.edit = folder, schedule, shared_memory, edit
         self.launched: list[str] = []
         self._libraries: dict[str, ctypes.CDLL] = {}
-        self._guarded: list[NDArray[np.uint8]] = []
+        self._guards: list[NDArray[np.uint8]] = []
 
     def _array(self, shape: tuple[int, ...], dtype: DTypeLike, fill: int) -> NDArray[Any]:
         kind = np.dtype(dtype)
@@ -77,7 +77,7 @@ class Emulated:
         raw = np.full(size + 2 * _GUARD + 64, 0x5A, dtype=np.uint8)
         first = _GUARD + (-(raw.ctypes.data + _GUARD)) % 64
         raw[first : first + size] = fill
-        self._guarded.append(raw)
+        self._guards += [raw[:first], raw[first + size :]]
         return raw[first : first + size].view(kind).reshape(shape)
 
     def put(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -122,9 +122,8 @@ class Emulated:
         if message:
             raise RuntimeError(f"{kernel}: {message}")
         assert shared <= self.shared_memory
-        for raw in self._guarded:
-            if (raw[:_GUARD] != 0x5A).any() or (raw[-_GUARD:] != 0x5A).any():
-                raise RuntimeError(f"{kernel} wrote beyond the end of an array")
+        if any((guard != 0x5A).any() for guard in self._guards):
+            raise RuntimeError(f"{kernel} wrote beyond the end of an array")
 
     def product(self, left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
         assert left.shape[1] == right.shape[1]
