@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -204,3 +206,45 @@ def test_storage_state_of_random_features_agrees_with_the_theory_that_keeps_t():
         assert abs(record[name].value - theory) < 3.0 * record[name].error
     for name, printed in (("t", 0.0), ("p_d", 1.0006), ("u2", 1.0076)):
         assert abs(record[name].value - printed) > 10.0 * record[name].error
+
+
+def test_random_starts_measure_what_is_defined():
+    """Nothing is condensed: no m, nothing to retrieve; `overlap` is what remains of the start."""
+    record = simulate(FEATURES, 200, start="random", samples=3)
+    assert set(record.measurements) == {"overlap", "p_d", "u2", "energy", "sweeps"}
+    assert 0.05 < record["overlap"].value < 0.6
+    assert record.values["overlap"] != simulate(FEATURES, 200, start="random", samples=3, seed=1).values["overlap"]
+
+
+@pytest.mark.parametrize("order", ["sequential", "greedy", "synchronous"])
+def test_orders_reach_the_record(order):
+    record = simulate(HOPFIELD, 100, start="random", samples=4, order=order)
+    assert record.order == order
+    assert ("period" in record.measurements) == (order == "synchronous")
+    assert record.values["energy"] != simulate(HOPFIELD, 100, start="random", samples=4).values["energy"]
+
+
+def test_engines_give_the_same_record():
+    names = ("auto", "dense-int8", "dense-int16", "dense-int32", "overlap-bits", "overlap-int8")
+    records = [simulate(FEATURES, 120, overlap=0.7, samples=3, engine=name) for name in names]
+    assert all(replace(r, provenance={}) == replace(records[0], provenance={}) for r in records)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("temperature", [0.0, 0.3])
+@pytest.mark.parametrize("model", ["hopfield", "random-features"])
+def test_a_hundred_thousand_spins_fit_into_two_gigabytes(model, temperature):
+    """P = 1000: J alone would take 10 to 20 GB."""
+    code = f"""
+import resource
+from numerics.simulate import simulate
+from theory.model import model_named
+features = {{"alpha_d": 0.001}} if "{model}" == "random-features" else {{}}
+model = model_named("{model}")(alpha=0.01, temperature={temperature}, **features)
+sweeps = {{"sweeps": 16}} if {temperature} else {{}}
+record = simulate(model, 100_000, samples=1, **sweeps)
+assert record.P == 1000 and "energy" in record.measurements
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2e6  # kilobytes
