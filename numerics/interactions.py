@@ -100,7 +100,8 @@ class Interactions:
             assert self.matrix is not None
             return np.asarray(self.matrix @ spins.astype(np.float64))
         out: NDArray[Any] = np.empty(self.N, dtype=self.field_dtype)
-        if self.matrix is None:
+        # By overlaps in two passes over N P bits, or in one over N^2 couplings.
+        if self.matrix is None or (self.bits is not None and self.P is not None and self.P <= self.N):
             overlap_kernels.fields(self.bits, self.patterns, self.P, spins, self.overlaps(spins), out)
         else:
             parity = self.parity if self.engine == "dense-int8" else None

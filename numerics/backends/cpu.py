@@ -15,6 +15,9 @@ from numerics.kernels import quench as dense_kernels
 
 __all__ = ["Walkers", "advance", "quench", "walkers"]
 
+_CACHED = 4e6  # bytes of couplings that stay in a core's own cache
+_AHEAD = 256  # beyond that: proposals among which the row to be fetched is looked for
+
 
 def quench(
     interactions: Interactions,
@@ -52,15 +55,16 @@ def _dense(
 ) -> tuple[int, int, int]:
     fields = interactions.fields(state)
     zero = fields.dtype.type(interactions.zero)
-    parity = interactions.parity if interactions.engine == "dense-int8" else None
-    first = (interactions.matrix, parity, state, fields)
+    first = (interactions.matrix, interactions.parity, state, fields)
     if order == "synchronous":
         sweeps, flips, period = dense_kernels.synchronous(*first, zero, plus, max_sweeps)
         return sweeps, flips, period
     if order == "greedy":
         sweeps, flips = dense_kernels.greedy(*first, zero, plus, max_sweeps)
     else:
-        sweeps, flips = dense_kernels.quench(*first, key, zero, order == "random", plus, max_sweeps)
+        assert interactions.matrix is not None
+        ahead = _AHEAD if interactions.matrix.nbytes > _CACHED else 0
+        sweeps, flips = dense_kernels.quench(*first, key, zero, order == "random", plus, max_sweeps, ahead)
     return sweeps, flips, int(sweeps >= 0)
 
 

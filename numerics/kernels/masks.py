@@ -13,29 +13,26 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from numerics.kernels.row_adds import LANES, ask, spread, vector_at
+
 __all__ = ["add_signs", "prefetch", "sum_where_set"]
 
-_LANES = 16
 _UNROLLED = 4  # independent sums, to hide the latency of an addition: one 64-bit word per turn
 
 _half = ir.IntType(16)
 _int = ir.IntType(32)
 _long = ir.IntType(64)
-_vector = ir.VectorType(_int, _LANES)
-_mask = ir.VectorType(ir.IntType(1), _LANES)
-_nothing = ir.Constant(_vector, [0] * _LANES)
+_vector = ir.VectorType(_int, LANES)
+_mask = ir.VectorType(ir.IntType(1), LANES)
+_nothing = ir.Constant(_vector, [0] * LANES)
 
 
 def _prefetch(typing_context: Any, address: Any) -> Any:
-    """Ask for the cache line at `address`, into the second-level cache and beyond."""
+    """Ask for the cache line at `address`, into the second-level cache."""
     signature = types.void(types.uintp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        octet = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [octet, _int, _int, _int])
-        function = builder.module.declare_intrinsic("llvm.prefetch", [octet], kind)
-        pointer = builder.inttoptr(arguments[0], octet)
-        builder.call(function, [pointer, _int(0), _int(3), _int(1)])  # a read, kept, of data
+        ask(builder, arguments[0])
         return context.get_dummy_value()
 
     return signature, generate
@@ -83,7 +80,8 @@ def _add_signs(typing_context: Any, bits: Any, values: Any, words: Any, step: An
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         masks = builder.inttoptr(arguments[0], _half.as_pointer())
         numbers = builder.inttoptr(arguments[1], _int.as_pointer())
-        plus, minus = _spread(builder, arguments[3]), _spread(builder, builder.neg(arguments[3]))
+        plus = spread(builder, arguments[3], LANES)
+        minus = spread(builder, builder.neg(arguments[3]), LANES)
         before = builder.block
         loop, after = builder.append_basic_block("add"), builder.append_basic_block("added")
         builder.branch(loop)
@@ -107,14 +105,7 @@ def _chunk(builder: Any, masks: Any, numbers: Any, word: Any, lane: int) -> tupl
     """Return the mask of 16 bits and the place of the 16 numbers it refers to."""
     index = builder.add(builder.mul(word, _long(_UNROLLED)), _long(lane))
     mask = builder.bitcast(builder.load(builder.gep(masks, [index])), _mask)
-    place = builder.gep(numbers, [builder.mul(index, _long(_LANES))])
-    return mask, builder.bitcast(place, _vector.as_pointer())
-
-
-def _spread(builder: Any, value: Any) -> Any:
-    vague = ir.Constant(_vector, ir.Undefined)
-    first = builder.insert_element(vague, value, _int(0))
-    return builder.shuffle_vector(first, vague, _nothing)
+    return mask, vector_at(builder, numbers, builder.mul(index, _long(LANES)), LANES)
 
 
 prefetch: Callable[[Any], Any] = intrinsic(_prefetch)

@@ -89,19 +89,22 @@ def permutation(key: Any, lane: Any, order: Any) -> None:
 
     A step picks (word * n) >> 32 out of n, so probabilities are off by less than n / 2^32.
     """
-    zero = np.uint32(0)
     size = order.size
+    zero, lane_word = np.uint32(0), np.uint32(lane)
+    k0, k1, tag = key[0], key[1], key[2]
+    # All words first: blocks are independent, so the rounds become vector instructions.
+    words = np.empty(4 * (-(-size // 4)), dtype=np.uint32)
+    for block in range(words.size // 4):
+        w0, w1, w2, w3 = rounds(np.uint32(block), zero, lane_word, tag, k0, k1)
+        words[4 * block] = w0
+        words[4 * block + 1] = w1
+        words[4 * block + 2] = w2
+        words[4 * block + 3] = w3
     for i in range(size):
         order[i] = i
-    block = 0
-    last = size - 1
-    while last > 0:
-        words = rounds(np.uint32(block), zero, np.uint32(lane), key[2], key[0], key[1])
-        block += 1
-        for word in words:
-            if last > 0:
-                pick = np.int64((np.uint64(word) * np.uint64(last + 1)) >> _32)
-                kept = order[last]
-                order[last] = order[pick]
-                order[pick] = kept
-                last -= 1
+    for k in range(size - 1):
+        last = size - 1 - k
+        pick = np.int64((np.uint64(words[k]) * np.uint64(last + 1)) >> _32)
+        kept = order[last]
+        order[last] = order[pick]
+        order[pick] = kept

@@ -7,48 +7,31 @@ from typing import Any
 import numpy as np
 
 from numerics.kernels.compile import kernel
-from numerics.kernels.masks import prefetch
+from numerics.kernels.row_adds import add_row
 
-__all__ = ["ask", "flip"]
+__all__ = ["aligned", "flip"]
 
 
 @kernel
-def flip(matrix: Any, parity: Any, i: Any, spin: Any, fields: Any) -> None:
+def flip(matrix: Any, parity: Any, i: Any, spin: Any, fields: Any, upcoming: Any) -> None:
     """Turn spin i to `spin` = +-1: add twice its row of N J to `fields` (N,), or subtract it.
 
-    `matrix` (N, N) holds (N J - parity) / 2, or N J if `parity` is None; whatever its diagonal, J_ii = 0.
+    `matrix` (N, N) holds (N J - parity) / 2 if it is int8, else N J; whatever its diagonal, J_ii = 0.  Row `upcoming`
+    is fetched into the cache meanwhile.
     """
-    # Sums are taken in the type of the fields: numba would widen int32 + int32 to int64 and halve the speed.
-    kind = fields.dtype.type
-    row = matrix[i]
     own = fields[i]
-    if parity is None:
-        if spin > 0:
-            for j in range(fields.size):
-                step = kind(row[j])
-                fields[j] = kind(fields[j] + kind(step + step))
-        else:
-            for j in range(fields.size):
-                step = kind(row[j])
-                fields[j] = kind(fields[j] - kind(step + step))
-    else:
-        odd = kind(2 * parity)
-        if spin > 0:
-            for j in range(fields.size):
-                step = kind(row[j])
-                step = kind(step + step)
-                fields[j] = kind(fields[j] + kind(kind(step + step) + odd))
-        else:
-            for j in range(fields.size):
-                step = kind(row[j])
-                step = kind(step + step)
-                fields[j] = kind(fields[j] - kind(kind(step + step) + odd))
-    fields[i] = own  # J_ii = 0
+    add_row(fields, matrix, i, spin > 0, parity, upcoming)
+    fields[i] = own
 
 
 @kernel
-def ask(matrix: Any, i: Any) -> None:
-    """Prefetch row i."""
-    start = np.uintp(matrix.ctypes.data) + np.uintp(i * matrix.strides[0])
-    for line in range(0, matrix.strides[0], 64):
-        prefetch(start + np.uintp(line))
+def aligned(values: Any) -> Any:
+    """Return a copy of a (N,) array of 4 or 8 bytes a value that begins with a cache line.
+
+    A vector of 64 bytes would otherwise always lie on two lines, which halves the speed of a flip.
+    """
+    room = np.empty(values.size + 16, dtype=values.dtype)
+    first = (-room.ctypes.data % 64) // room.itemsize
+    copy = room[first : first + values.size]
+    copy[:] = values
+    return copy
