@@ -141,10 +141,31 @@ def bootstrap(
     """
     x = _filled(values)
     n = x.shape[0]
-    drawn = rng.words(rng.stream(seed, "bootstrap", n), rows=resamples, columns=n).astype(np.uint64)
-    rows = ((drawn * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
+    rows = redrawn(n, resamples=resamples, seed=seed)
     error = float(np.std([statistic(x[r]) for r in rows], ddof=1)) if n > 1 else math.nan
     return Measurement(float(statistic(x)), error, n)
+
+
+def redrawn(n: int, *name: str | int, resamples: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return the rows of bootstrap resamples: each is n of range(n), with replacement.
+
+    Parameters
+    ----------
+    n : int
+    *name : str or int
+        Different names give independent draws; quantities measured in the same disorder samples share one name.
+
+    Returns
+    -------
+    rows : (resamples, n) int64 array
+
+    Examples
+    --------
+    >>> redrawn(3, resamples=2).shape
+    (2, 3)
+    """
+    drawn = rng.words(rng.stream(seed, "bootstrap", n, *name), rows=resamples, columns=n).astype(np.uint64)
+    return ((drawn * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
 
 
 def _filled(values: ArrayLike) -> NDArray[np.float64]:
