@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numerics import dynamics, rng
-from numerics.backends import backend_named, gpu, gpu_dense, reference_sweeps
+from numerics import dynamics, montecarlo, rng
+from numerics.backends import backend_named, gpu, gpu_dense
 from numerics.backends import device as devices
 from numerics.couplings import hebbian
 from numerics.disorder import Sample, draw
@@ -136,7 +136,7 @@ def both_sample(
     beta = np.linspace(0.0, 3.0, R)
     options: dict[str, Any] = {"algorithm": algorithm, "beta": beta, "keys": keys(R)}
     ours = gpu.walkers(couplings, starts(R, couplings.N), variant=variant, device=device, block=64)
-    cpu = reference_sweeps
+    cpu = backend_named("cpu")
     theirs = cpu.walkers(couplings, starts(R, couplings.N))
     found: tuple[list[Any], list[Any]] = ([], [])
     for first, sweeps in ((0, 2), (2, 3)):
@@ -205,6 +205,17 @@ def test_public_functions_run_on_it(device: Any, monkeypatch: pytest.MonkeyPatch
     runs = [dynamics.quench(couplings, starts(1, 60)[0], backend=name) for name in ("gpu", "cpu")]
     assert np.array_equal(runs[0].spins, runs[1].spins)
     assert runs[0].flips == runs[1].flips > 0
+    walks = [
+        montecarlo.sample(couplings, starts(3, 60), temperature=0.7, sweeps=6, every=2, backend=name)
+        for name in ("gpu", "cpu")
+    ]
+    assert np.array_equal(walks[0].spins, walks[1].spins)
+    assert walks[0].energy.mean().value == walks[1].energy.mean().value
+    ladders = [
+        montecarlo.temper(couplings, starts(3, 60), temperatures=[0.5, 0.8, 1.2], sweeps=6, backend=name)
+        for name in ("gpu", "cpu")
+    ]
+    assert np.array_equal(ladders[0].spins, ladders[1].spins)
 
 
 def test_floating_point_couplings_are_refused(folder: Path) -> None:
@@ -297,3 +308,28 @@ def test_planted_errors_are_caught(planted: tuple[str, str, str], folder: Path) 
     except RuntimeError:
         caught = True
     assert caught
+
+
+def test_the_benchmark_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    if not (root / "benchmarks" / "gpu.py").exists():
+        pytest.skip("benchmarks are part of a source checkout only")
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    spec = importlib.util.spec_from_file_location("benchmark_gpu", root / "benchmarks" / "gpu.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "benchmark_gpu", module)
+    spec.loader.exec_module(module)
+    clock = iter(range(1000))
+
+    def timer(work: Any) -> float:
+        work()
+        next(clock)
+        return 2.0
+
+    small: dict[str, Any] = {"quenches": ((40, 2, "random"),), "lazy": ((40, 3, "halves"),), "read": 64, "square": 32}
+    rows = list(module.rows(1, device=emulated(folder), timer=timer, card="none", **small))
+    assert [row.count("|") for row in rows] == [9, 9]
+    assert ["quench, random order" in rows[0], "block-lazy, halves" in rows[1]] == [True, True]
+    assert next(clock) == 8  # every case and its limit, warmed up and once more
