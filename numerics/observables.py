@@ -13,6 +13,7 @@ For a state s, examples xi^mu (with latent fields x^mu) and features f_k:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ def overlaps(patterns: NDArray[np.int8] | Floats, spins: Spins) -> Floats:
     states = spins.astype(kind).T
     for rows in _blocks(len(patterns), spins.shape[1]):
         found[rows] = patterns[rows].astype(kind) @ states
-    return found / spins.shape[1]
+    return np.asarray(found / spins.shape[1])
 
 
 def replica_overlaps(spins: Spins) -> Floats:
@@ -82,9 +83,12 @@ def replica_overlaps(spins: Spins) -> Floats:
     >>> replica_overlaps(np.array([[1, 1], [1, 1], [1, -1]], dtype=np.int8))
     array([1., 0., 0.])
     """
-    first, second = np.triu_indices(len(spins), 1)
-    found: Floats = overlaps(spins, spins)[first, second]
-    return found
+    return np.asarray(overlaps(spins, spins)[_upper(len(spins))])
+
+
+@functools.cache
+def _upper(R: int) -> NDArray[np.bool_]:
+    return np.triu(np.ones((R, R), dtype=np.bool_), 1)
 
 
 def feature_power(features: Spins, spins: Spins) -> Floats:
@@ -105,7 +109,7 @@ def feature_power(features: Spins, spins: Spins) -> Floats:
     for rows in _blocks(len(features), N):
         products = (features[rows].astype(np.float32) @ states).astype(np.float64)
         total += np.einsum("kr,kr->r", products, products)
-    return total / (len(features) * N)
+    return np.asarray(total / (len(features) * N))
 
 
 def noise_power(sample: Sample, spins: Spins, *, without: tuple[int, ...] = ()) -> float | None:

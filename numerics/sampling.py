@@ -27,6 +27,7 @@ __all__ = ["Sampled", "overlap_bins", "sampled", "summary"]
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
 _MEASUREMENTS = 1024  # per run, about: neighbouring sweeps say little that is new
+_STRETCH = 64  # measurements
 _PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
 _BINS = 50  # of P(q), about
 _FALSE_ALARM = 1e-4  # of calling an equilibrated sample otherwise, per quantity: records hold many samples
@@ -97,9 +98,12 @@ def sampled(
         condensed,
         replicas=plan.replicas,
         measurements=plan.sweeps // every,
+        every=every,
     )
     run = _tempered if plan.algorithm == "tempering" else _walked
-    series, acceptance, moved = run(plan, couplings, spins, name, every, observer, progress)
+    energy, acceptance, moved = run(plan, couplings, spins, name, every, observer, progress)
+    observer.flush()
+    series = observer.series | {"energy": energy}
     # s and -s are the same state to a random start, so m says nothing there that q does not.  Overlaps of disjoint
     # pairs of replicas are independent chains, as those of all pairs are not.
     judged = {"energy": "energy", "q": "partners"} | ({} if plan.start == "random" else {"m": "m"})
@@ -111,34 +115,57 @@ def sampled(
 
 
 class _Observer:
-    """Maps the replicas' spins to what is measured in them, and counts the overlaps of the second half."""
+    """Measures the replicas' spins, and counts the overlaps of the second half.
+
+    `series` is complete after `flush`: measurements are added in stretches, as each addition has its price.
+    """
 
     def __init__(
-        self, sample: Sample, start: Spins | None, condensed: Condensed, *, replicas: int, measurements: int
+        self, sample: Sample, start: Spins | None, condensed: Condensed, *, replicas: int, measurements: int, every: int
     ) -> None:
         self.sample, self.start, self.condensed = sample, start, condensed
         self.members = condensed.members if start is not None else disorder.example(sample, 0)[None]
-        self.first, self.seen = measurements // 2, 0
+        self.first, self.seen, self.every = measurements // 2, 0, every
         a, b = np.triu_indices(replicas, 1)
         self.disjoint = np.flatnonzero((a % 2 == 0) & (b == a + 1))
         self.edges = overlap_bins(sample.N)
         self.histogram = np.zeros(self.edges.size - 1)
+        self.series: dict[str, Series] = {}
+        self.rows: dict[str, list[Floats]] = {}
 
     def __call__(self, spins: Spins) -> dict[str, Floats]:
-        members = overlaps(self.members, spins)
-        pairs = replica_overlaps(spins)
-        if self.seen >= self.first:
-            self.histogram += np.histogram(pairs, self.edges)[0]
+        for name, values in self._measured(spins).items():
+            self.rows.setdefault(name, []).append(values)
         self.seen += 1
-        found = {"pairs": pairs, "q": np.abs(pairs), "q2": pairs**2, "partners": np.abs(pairs[self.disjoint])}
+        if self.seen % _STRETCH == 0:
+            self.flush()
+        return {}
+
+    def flush(self) -> None:
+        """Add what was measured since the last time to the series."""
+        if not self.rows:
+            return
+        pairs = np.stack(self.rows["pairs"])
+        before = self.seen - len(pairs)
+        self.histogram += np.histogram(pairs[max(0, self.first - before) :], self.edges)[0]
+        derived = {"q": np.abs(pairs), "q2": pairs**2, "partners": np.abs(pairs[:, self.disjoint])}
+        for name, rows in ({label: np.stack(values) for label, values in self.rows.items()} | derived).items():
+            if name not in self.series:
+                self.series[name] = Series(rows.shape[1], every=self.every)
+            self.series[name].extend(rows)
+        self.rows.clear()
+
+    def _measured(self, spins: Spins) -> dict[str, Floats]:
+        members = overlaps(self.members, spins)
+        found = {"pairs": replica_overlaps(spins)} | self._features(spins)
         if self.start is None:
-            return found | self._features(spins) | {"m": np.abs(members[0])}
+            return found | {"m": np.abs(members[0])}
         found |= {"m": members.mean(axis=0), "overlap": overlaps(self.start[None], spins)[0]}
         if self.condensed.stored:
             found["stored"] = (members**2).sum(axis=0)
         if self.condensed.latent is not None:
             found["t"] = overlaps(self.condensed.latent[None], spins)[0]
-        return found | self._features(spins)
+        return found
 
     def _features(self, spins: Spins) -> dict[str, Floats]:
         return {"p_d": feature_power(self.sample.features, spins)} if self.sample.D else {}
@@ -152,7 +179,7 @@ def _walked(
     every: int,
     observer: _Observer,
     progress: Callable[[int], None] | None,
-) -> tuple[dict[str, Series], float, dict[str, Any]]:
+) -> tuple[Series, float, dict[str, Any]]:
     """Run every replica on its own at the temperature."""
     assert plan.sweeps is not None
     assert plan.algorithm is not None
@@ -178,7 +205,7 @@ def _walked(
     )
     if progress is not None and rest:
         progress(rest)
-    return run.series, float(run.acceptance.mean()), {}
+    return run.energy, float(run.acceptance.mean()), {}
 
 
 def _tempered(
@@ -189,7 +216,7 @@ def _tempered(
     every: int,
     observer: _Observer,
     progress: Callable[[int], None] | None,
-) -> tuple[dict[str, Series], float, dict[str, Any]]:
+) -> tuple[Series, float, dict[str, Any]]:
     """Run an independent set of walkers per replica, from the temperature up to one at which spins forget quickly."""
     assert plan.sweeps is not None
     R = len(spins)
@@ -222,7 +249,7 @@ def _tempered(
         "exchange_rates": run.rates.tolist(),
         "round_trips": run.round_trips.sum(axis=1).tolist(),
     }
-    return run.series[0], float(run.acceptance[0]), moved
+    return run.series[0]["energy"], float(run.acceptance[0]), moved
 
 
 def _forgetful(plan: Task, couplings: Interactions, key: NDArray[np.uint32]) -> float:
