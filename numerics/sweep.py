@@ -98,8 +98,19 @@ def fill(
     slurm: bool = False,
     shard: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
+    announce: Callable[[int], None] | None = None,
 ) -> bool:
     """Compute what a folder lacks of a plan or of one of its shards, and write the data set if nothing is missing.
+
+    Parameters
+    ----------
+    plan : Plan
+    out, workers, dask, slurm, progress
+        As :func:`sweep`.
+    shard : (int, int)
+        (i, n) for the i-th of n shares, i = 1, ..., n.
+    announce : callable, optional
+        Called once, when nothing stands against the work, with the number of tasks that are recorded already.
 
     Returns
     -------
@@ -122,6 +133,9 @@ def fill(
         with _interrupts() as interrupted:
             for _ in range(PASSES):
                 todo = [block for block in folder.missing(plan, mine) if block.name not in failed]
+                if announce is not None:
+                    announce(len(mine) - len(todo))
+                    announce = None
                 if not todo:
                     break
                 run = _Run(plan, folder, pool, todo, len(mine), progress, interrupted)

@@ -42,7 +42,7 @@ def sweep(
     part = parse_shard(shard)
     ready = read_plan(plan)
     place = Path(plan.stem) if out is None else out
-    say(f"{ready.summary()}, in '{place}'{f', shard {shard}' if part != (1, 1) else ''}.")
+    share = f"shard {shard} of " if part != (1, 1) else ""
     with reporting("sweep") as report:
         complete = fill(
             ready,
@@ -52,6 +52,7 @@ def sweep(
             slurm=slurm,
             shard=part,
             progress=report,
+            announce=lambda known: say(f"{share}{ready.summary()}, of which {known} are recorded in '{place}'."),
         )
     status = SweepFolder(place).status()
     data = status.to_json() | {"shard": shard, "unequilibrated_samples": _unequilibrated(place) if complete else None}

@@ -1,0 +1,173 @@
+"""Sweeps: what the data set holds, what is reused, refused, redone and shared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import numerics.sweep
+from numerics import dataset, simulate
+from numerics.plan_file import read_plan
+from numerics.store import Store
+from numerics.sweep import fill, parse_shard, sweep
+from numerics.sweep_folder import SweepFolder
+from theory.errors import InvalidInput, NotConverged
+from theory.models.random_features import RandomFeatures
+
+
+def runs(monkeypatch):
+    """Names of the tasks that are really run in this process."""
+    ran = []
+    run = numerics.sweep.run_block
+
+    def counted(plan, block):
+        ran.append(block.name)
+        return run(plan, block)
+
+    monkeypatch.setattr(numerics.sweep, "run_block", counted)
+    return ran
+
+
+def test_the_data_set_holds_what_simulate_finds(plan, tmp_path):
+    found = sweep(plan, out=tmp_path / "out")
+    assert found["m"].dims == ("alpha", "start", "N")
+    assert found["m_samples"].dims == ("alpha", "start", "N", "sample")
+    for alpha, start, N in ((0.05, "example", 60), (0.2, "feature", 100)):
+        record = simulate.simulate(RandomFeatures(alpha, 0.5), N, start=start, samples=5)
+        here = found.sel(alpha=alpha, start=start, N=N)
+        assert (here["P"], here["D"]) == (record.P, record.D)
+        for name, measured in record.measurements.items():
+            assert here[name].item() == measured.value
+            assert here[f"{name}_error"].item() == measured.error
+            assert here[f"{name}_samples"].values.tolist() == record.values[name]
+    assert np.isnan(found["t"].sel(start="feature")).all()  # measured for examples only
+    assert found.attrs["model"] == "random-features"
+    assert found.attrs["seed"] == 0
+    assert found.attrs["parameters"] == '{"alpha_d": 0.5, "nonlinearity": "sign", "temperature": 0.0}'
+    assert {"spinodal", "numpy", "cpu", "created", "started", "task_seconds", "plan_sha256"} <= set(found.attrs)
+
+
+def test_chosen_observables_only(tmp_path):
+    table = {"model": "hopfield", "N": [50], "samples": 2, "observables": ["energy"], "parameters": {"alpha": 0.1}}
+    assert set(sweep(table, out=tmp_path).data_vars) == {"P", "D", "energy", "energy_error", "energy_samples"}
+    # Records hold everything, so another choice costs nothing.
+    assert "m" in sweep({**table, "observables": ["m"]}, out=tmp_path)
+
+
+def test_an_option_that_is_also_measured_is_given_under_another_name(tmp_path):
+    table = {
+        "model": "hopfield",
+        "N": [50],
+        "samples": 2,
+        "parameters": {"alpha": 0.1},
+        "grid": {"overlap": [0.5, 1.0]},
+    }
+    found = sweep(table, out=tmp_path)
+    assert found["overlap"].dims == ("overlap_given", "N")
+
+
+def test_workers_shards_order_and_resumption_do_not_matter(plan, tmp_path, monkeypatch, same):
+    ready = read_plan(plan)
+    alone = sweep(plan, out=tmp_path / "alone")
+    assert same(sweep(plan, out=tmp_path / "two", workers=2), alone)
+    for i in (3, 1, 2):
+        assert fill(ready, tmp_path / "shards", shard=(i, 3)) == (i == 2)
+    assert same(dataset.read_dataset(tmp_path / "shards"), alone)
+    folder = SweepFolder(tmp_path / "shards")
+    names = folder.store.names()
+    for name in names[::3]:
+        folder.store.path(name).unlink()
+    ran = runs(monkeypatch)
+    assert same(sweep(plan, out=tmp_path / "shards"), alone)
+    assert sorted(ran) == names[::3]
+
+
+def test_damaged_records_are_found_and_redone(plan, tmp_path, monkeypatch, same):
+    alone = sweep(plan, out=tmp_path / "out")
+    store = SweepFolder(tmp_path / "out").store
+    first, second, third, fourth = (store.path(name) for name in store.names()[:4])
+    first.write_bytes(first.read_bytes()[:-40])
+    second.write_text(second.read_text().replace('"last": ', '"last": 1'))
+    third.write_text("")
+    fourth.write_bytes(store.path(store.names()[5]).read_bytes())  # valid, but of another task
+    assert SweepFolder(tmp_path / "out").status().corrupt == 3
+    ran = runs(monkeypatch)
+    assert same(sweep(plan, out=tmp_path / "out"), alone)
+    assert sorted(ran) == sorted(p.stem for p in (first, second, third, fourth))
+    assert SweepFolder(tmp_path / "out").status().corrupt == 0
+
+
+def test_an_extended_plan_reuses_all_records(plan, tmp_path, monkeypatch, same):
+    table = {"model": "hopfield", "N": [50], "samples": 5, "samples_per_task": 4, "grid": {"alpha": [0.1]}}
+    sweep(table, out=tmp_path)
+    longer = {**table, "N": [50, 60], "samples": 9, "grid": {"alpha": [0.05, 0.1]}}
+    computed = []
+    run = simulate.run_sample
+    monkeypatch.setattr(simulate, "run_sample", lambda task, i: computed.append((task.P, task.N, i)) or run(task, i))
+    found = sweep(longer, out=tmp_path)
+    assert len(computed) == 4 * 9 - 5
+    assert {i for P, N, i in computed if (P, N) == (5, 50)} == {5, 6, 7, 8}
+    assert same(found, sweep(longer, out=tmp_path / "fresh"))
+    with pytest.raises(InvalidInput, match=r"holds another plan \(alpha = 0.05 is there and not here\)"):
+        sweep(table, out=tmp_path)
+
+
+def test_a_folder_of_another_plan_is_refused_before_any_work(plan, tmp_path, monkeypatch):
+    sweep(plan, out=tmp_path / "out")
+    before = sorted(p.name for p in (tmp_path / "out").rglob("*"))
+    plan.write_text(plan.read_text() + "[run]\nL_train = 4\n")
+    ran = runs(monkeypatch)
+    with pytest.raises(InvalidInput, match="L_train = 3 there and 4 here"):
+        sweep(plan, out=tmp_path / "out")
+    assert ran == []
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*")) == before
+
+
+def test_a_sweep_whose_tasks_all_fail_stops_early(tmp_path, monkeypatch):
+    def broken(task, index):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(simulate, "run_sample", broken)
+    table = {"model": "hopfield", "N": [50], "samples": 100, "samples_per_task": 1, "parameters": {"alpha": 0.1}}
+    with pytest.raises(NotConverged, match=f"^{numerics.sweep.GIVE_UP} of 100 tasks failed"):
+        sweep(table, out=tmp_path)
+
+
+def test_two_runs_in_one_folder_share_the_work(slow, tmp_path, same, start):
+    ready = read_plan(slow)
+    both = [start("sweep", slow, "--out", tmp_path / "out", "--workers", 1) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert same(dataset.read_dataset(tmp_path / "out"), sweep(slow, out=tmp_path / "alone"))
+    assert SweepFolder(tmp_path / "out").status().done == ready.tasks
+    assert SweepFolder(tmp_path / "out").store.claims() == []
+
+
+def test_tasks_claimed_elsewhere_are_awaited_or_taken_over(slow, tmp_path, monkeypatch):
+    """Another machine holds a claim; it goes silent, and the run that waited computes the task."""
+    monkeypatch.setattr(numerics.sweep, "PAUSE", 0.05)
+    monkeypatch.setattr(numerics.sweep, "TICK", 0.05)
+    ready = read_plan(slow)
+    folder = SweepFolder(tmp_path / "out")
+    folder.open(ready)
+    name = next(ready.blocks()).name
+    other = Store(folder.store.place)
+    assert other.claim(name)
+    told = []
+
+    def progress(label, done, total):
+        told.append((label, done))
+        if label.startswith("waiting"):
+            assert done == total - 1
+            other.release(name)
+
+    assert fill(ready, tmp_path / "out", progress=progress)
+    assert any(label.startswith("waiting") for label, _ in told)
+
+
+def test_shards():
+    assert parse_shard("1/1") == (1, 1)
+    for text in ("", "1", "0/4", "5/4", "1/0", "a/4", "1/4/2", "-1/4", "1.5/4", "1/", "/4", " 1/4"):
+        with pytest.raises(InvalidInput, match=f"shard = '{text}'"):
+            parse_shard(text)
