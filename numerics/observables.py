@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def overlaps(patterns: NDArray[np.int8] | Floats, spins: Spins) -> Floats:
     array([[0.5]])
     """
     # Sums of fewer than 2^24 signs are exact in single precision.
-    kind = np.float32 if patterns.dtype == np.int8 else np.float64
+    kind: np.dtype[Any] = np.dtype(np.float32 if patterns.dtype == np.int8 else np.float64)
     found = np.empty((len(patterns), len(spins)))
     states = spins.astype(kind).T
     for rows in _blocks(len(patterns), spins.shape[1]):

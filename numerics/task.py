@@ -129,8 +129,11 @@ def task(
     if not (isinstance(retrieved_above, int | float) and 0.0 < retrieved_above < 1.0):
         raise InvalidInput(f"retrieved_above = {retrieved_above} is not allowed; give 0 < retrieved_above < 1.")
     members = _members(start, L, law, P, D)
-    if engine != "auto":
-        chosen(engine, ("auto", *ENGINES), "engine")
+    chosen(engine, ("auto", *ENGINES), "engine")
+    if not _signs(law) and engine not in ("auto", "dense-float64"):
+        raise InvalidInput(
+            f"engine '{engine}' needs +-1 patterns, which these are not; use 'dense-float64' (or 'auto')."
+        )
     rules = _rules(temperature, tie=tie, order=order, algorithm=algorithm, sweeps=sweeps, replicas=replicas)
     _check_memory(N, P, D, law, engine)
     backend_named(backend)
@@ -261,12 +264,16 @@ def _size(name: str, load: float | None, N: int, symbol: str, what: str) -> int:
     return count
 
 
+def _signs(law: Law) -> bool:
+    return isinstance(law, IidPatterns) or law.nonlinearity.binary
+
+
 _BYTES = {"dense-int8": 1, "dense-int16": 2, "dense-int32": 4, "dense-float32": 4, "dense-float64": 8}
 
 
 def _check_memory(N: int, P: int, D: int, law: Law, engine: str) -> None:
     """Refuse a run whose sample and couplings do not fit, in the leanest form where the form is free."""
-    signs = isinstance(law, IidPatterns) or law.nonlinearity.binary
+    signs = _signs(law)
     sizes: dict[str, float] = {name: width * float(N) * N for name, width in _BYTES.items()}
     sizes |= {"overlap-bits": N * P / 8, "overlap-int8": float(N) * P}
     free = ("dense-int16", "overlap-bits") if signs else ("dense-float64",)

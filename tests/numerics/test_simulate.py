@@ -152,6 +152,11 @@ def test_progress_is_told():
         (WARM, {"algorithm": "metroplis"}, "algorithm 'metroplis' is unknown; .*did you mean 'metropolis'?"),
         (HOPFIELD, {"start": "random", "overlap": 0.5}, "overlap = 0.5 is given for the start 'random'"),
         (HOPFIELD, {"engine": "dense-int9"}, "engine 'dense-int9' is unknown; .*did you mean"),
+        (
+            RandomFeatures(alpha=0.1, alpha_d=0.1, nonlinearity="tanh"),
+            {"engine": "overlap-bits"},
+            "needs \\+-1 patterns",
+        ),
         (HOPFIELD, {"threads": 0}, "threads = 0 is not allowed"),
         (HOPFIELD, {"start": "exmaple"}, "start 'exmaple' is unknown; .*did you mean 'example'?"),
         (HOPFIELD, {"start": "feature"}, "start 'feature' needs a model with features"),

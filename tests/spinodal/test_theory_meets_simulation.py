@@ -1,4 +1,4 @@
-"""One small simulation per model and state: theory and dynamics must not disagree."""
+"""One small simulation per model and state, at T = 0 and above: theory and dynamics must not disagree."""
 
 from __future__ import annotations
 
@@ -23,6 +23,45 @@ def test_theory_and_simulation_do_not_disagree(model, state, options):
     found = sp.validate(model, state, N=(400, 800, 1600), samples=24, seed=1, **options)
     assert found.verdict != "disagrees", found.agreement.message
     assert found.agreement.comparisons["m"].verdict == "agrees", found.agreement.message
+
+
+WARM = [
+    (sp.Hopfield(alpha=0.1, temperature=2.0), "paramagnet"),
+    (sp.Hopfield(alpha=0.05, temperature=0.2), "example"),
+    (sp.RandomFeatures(alpha=0.5, alpha_d=0.2, temperature=8.0), "paramagnet"),
+]
+
+
+@pytest.mark.parametrize(("model", "state"), WARM)
+def test_theory_and_equilibrium_do_not_disagree(model, state):
+    found = sp.validate(model, state, N=(100, 200, 400), samples=12, sweeps=400, replicas=3)
+    assert found.agreement.unequilibrated == {100: 0, 200: 0, 400: 0}
+    assert found.verdict == "agrees", found.agreement.message
+    assert found.agreement.rs_stable is True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "state", "options"),
+    [
+        (sp.Hopfield(alpha=0.1, temperature=2.0), "paramagnet", {"N": (250, 500, 1000)}),
+        (sp.Hopfield(alpha=0.05, temperature=0.2), "example", {"N": (500, 1000, 2000)}),
+    ],
+)
+def test_the_energy_is_that_of_theory_at_infinite_size(model, state, options):
+    """Within 3 errors, which are below 5 % (here 1 %) of the energy."""
+    found = sp.validate(model, state, samples=24, **options)
+    energy = found.agreement.comparisons["energy"]
+    assert energy.verdict == "agrees"
+    assert energy.error < 0.01 * abs(energy.value)
+    assert found.verdict == "agrees", found.agreement.message
+
+
+def test_states_that_a_quench_does_not_reach_are_refused():
+    with pytest.raises(sp.InvalidInput, match="'spin-glass' is not validated at temperature 0"):
+        sp.validate(sp.Hopfield(alpha=0.1), "spin-glass")
+    with pytest.raises(sp.NotConverged, match="no spin glass"):
+        sp.validate(sp.Hopfield(alpha=0.1, temperature=2.0), "spin-glass", N=(50,))
 
 
 @pytest.mark.slow
