@@ -4,7 +4,7 @@ points."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics import rng
-from numerics.estimate import Measurement
+from numerics.estimate import Measurement, redrawn
 from numerics.records import Record
 from theory.errors import InvalidInput
 
-__all__ = ["Crossing", "Extrapolation", "Transition", "crossing", "extrapolate", "one_kind", "transition"]
+__all__ = [
+    "Crossing",
+    "Extrapolation",
+    "Transition",
+    "crossing",
+    "extrapolate",
+    "one_kind",
+    "paired_crossing",
+    "transition",
+]
 
 Floats = NDArray[np.float64]
 
@@ -173,38 +182,56 @@ def crossing(
     if x.ndim != 1 or x.shape != k.shape or x.shape != n.shape or len(set(x.tolist())) < 2 or (n < 1).any():
         raise InvalidInput("a transition needs fractions at two or more different loads; simulate at more loads.")
     order = np.argsort(x)
-    x, k, n = x[order], k[order], n[order]
-    observed = k / n
-    if not ((observed >= 0.5).any() and (observed <= 0.5).any() and np.ptp(observed) > 0):
-        side = "above" if observed.min() > 0.5 else "below"
-        raise InvalidInput(
-            f"at N = {N} the retrieved fraction stays {side} 1/2 for loads from {x[0]:g} to {x[-1]:g}; "
-            "extend the range of loads."
-        )
-    centre, spacing = float(x.mean()), float(np.diff(np.unique(x)).min())
-    u = (x - centre) / spacing
-    a, b = (float(x) for x in _logistic(u, k[None, :], n)[0])
-    if not u[0] - 1.0 <= (-a / b if b else math.inf) <= u[-1] + 1.0:
-        raise InvalidInput(
-            f"at N = {N} the retrieved fraction does not fall or rise through 1/2 between the loads {x[0]:g} and "
-            f"{x[-1]:g}, it goes back and forth; give loads on both sides of one transition, and more samples."
-        )
-    p = 1.0 / (1.0 + np.exp(-np.clip(a + b * u, -500, 500)))
     most = int(n.max())
     key = rng.stream(seed, "crossing", N)
-    uniform = rng.words(key, rows=resamples * x.size, columns=most).reshape(resamples, x.size, most) * 2.0**-32
-    drawn = ((uniform < p[:, None]) & (np.arange(most) < n[:, None])).sum(axis=2).astype(np.float64)
-    fits = _logistic(u, drawn, n)
-    found = -a / b
-    # A flat resample puts the crossing anywhere; quantiles are not moved by it.
-    steep = fits[fits[:, 1] != 0.0]
-    low, high = np.quantile(-steep[:, 0] / steep[:, 1], [0.1587, 0.8413])
-    error = 0.5 * float(high - low)
-    if ((observed > 0) & (observed < 1)).sum() < 2:
-        after = int(np.clip(np.searchsorted(u, found), 1, u.size - 1))
-        error = math.hypot(error, float(u[after] - u[after - 1]) / math.sqrt(12.0))
-    width = 2.0 * math.log(3.0) / b
-    return Crossing(N, centre + found * spacing, error * spacing, width * spacing, int(n.sum()))
+
+    def experiments(p: Floats, trials: Floats) -> Floats:
+        uniform = rng.words(key, rows=resamples * x.size, columns=most).reshape(resamples, x.size, most) * 2.0**-32
+        hits = (uniform < p[:, None]) & (np.arange(most) < trials[:, None])
+        return np.asarray(hits.sum(axis=2), dtype=np.float64)
+
+    return _crossing(x[order], k[order], n[order], experiments, N=N, samples=int(n.sum()), what="load")
+
+
+def paired_crossing(
+    x: ArrayLike, outcomes: ArrayLike, *, N: int, seed: int = 0, resamples: int = 200, what: str = "load"
+) -> Crossing:
+    """Fit where a fraction of successes crosses 1/2 when the same samples were tried at every x.
+
+    As :func:`crossing`, but samples are redrawn whole: outcomes of one sample are not independent.
+
+    Parameters
+    ----------
+    x : (k,) array
+    outcomes : (n, k) array of bool
+        One row per sample.
+    N : int
+    seed, resamples : int
+    what : str
+        Name of x in messages.
+
+    Raises
+    ------
+    InvalidInput
+        As :func:`crossing`.
+
+    Examples
+    --------
+    >>> outcomes = [[False, True, True], [False, False, True], [False, True, True], [False, False, True]]
+    >>> paired_crossing([0.1, 0.2, 0.3], outcomes, N=100).value
+    0.2000...
+    """
+    at, tried = np.asarray(x, dtype=np.float64), np.asarray(outcomes, dtype=np.float64)
+    if at.ndim != 1 or tried.ndim != 2 or tried.shape[1] != at.size or len(set(at.tolist())) < 2 or not len(tried):
+        raise InvalidInput(
+            f"outcomes have shape {tried.shape} at {at.size} {what}s; give (n, k) for k >= 2 different ones."
+        )
+    order = np.argsort(at)
+    tried = tried[:, order]
+    rows = redrawn(len(tried), "crossing", N, resamples=resamples, seed=seed)
+    drawn = tried[rows].sum(axis=1)
+    trials = np.full(at.size, float(len(tried)))
+    return _crossing(at[order], tried.sum(axis=0), trials, lambda p, n: drawn, N=N, samples=len(tried), what=what)
 
 
 def transition(records: Sequence[Record], *, vary: str = "alpha", exponent: float = 0.5, seed: int = 0) -> Transition:
@@ -254,7 +281,7 @@ def one_kind(records: Sequence[Record], *, but: str | None = None) -> None:
     """Raise InvalidInput if records differ in more than size, samples and the parameter `but`."""
     kinds = {
         (
-            *(r.model, r.start, r.L, r.coefficients, r.L_train, r.overlap, r.retrieved_above, r.tie),
+            *(r.model, r.start, r.L, r.coefficients, r.L_train, r.overlap, r.retrieved_above, r.tie, r.order),
             *sorted((k, v) for k, v in r.parameters.items() if k != but),
         )
         for r in records
@@ -264,6 +291,47 @@ def one_kind(records: Sequence[Record], *, but: str | None = None) -> None:
             f"records of {len(kinds)} different simulations are mixed; give those of one start, at the same "
             f"{'parameters' if but is None else f'parameters but {but}'} and rules."
         )
+
+
+def _crossing(
+    x: Floats,
+    k: Floats,
+    n: Floats,
+    experiments: Callable[[Floats, Floats], Floats],
+    *,
+    N: int,
+    samples: int,
+    what: str,
+) -> Crossing:
+    """Fit k successes of n at rising x; `experiments` maps probabilities and trials to successes of resamples."""
+    observed = k / n
+    if not ((observed >= 0.5).any() and (observed <= 0.5).any() and np.ptp(observed) > 0):
+        side = "above" if observed.min() > 0.5 else "below"
+        raise InvalidInput(
+            f"at N = {N} the retrieved fraction stays {side} 1/2 for {what}s from {x[0]:g} to {x[-1]:g}; "
+            f"extend the range of {what}s."
+        )
+    centre, spacing = float(x.mean()), float(np.diff(np.unique(x)).min())
+    u = (x - centre) / spacing
+    a, b = (float(x) for x in _logistic(u, k[None, :], n)[0])
+    if not u[0] - 1.0 <= (-a / b if b else math.inf) <= u[-1] + 1.0:
+        raise InvalidInput(
+            f"at N = {N} the retrieved fraction does not fall or rise through 1/2 between the {what}s {x[0]:g} and "
+            f"{x[-1]:g}, it goes back and forth; give {what}s on both sides of one transition, and more samples."
+        )
+    p = 1.0 / (1.0 + np.exp(-np.clip(a + b * u, -500, 500)))
+    drawn = experiments(p, n)
+    fits = _logistic(u, drawn, n)
+    found = -a / b
+    # A flat resample puts the crossing anywhere; quantiles are not moved by it.
+    steep = fits[fits[:, 1] != 0.0]
+    low, high = np.quantile(-steep[:, 0] / steep[:, 1], [0.1587, 0.8413])
+    error = 0.5 * float(high - low)
+    if ((observed > 0) & (observed < 1)).sum() < 2:
+        after = int(np.clip(np.searchsorted(u, found), 1, u.size - 1))
+        error = math.hypot(error, float(u[after] - u[after - 1]) / math.sqrt(12.0))
+    width = 2.0 * math.log(3.0) / b
+    return Crossing(N, centre + found * spacing, error * spacing, width * spacing, samples)
 
 
 def _logistic(u: Floats, k: Floats, n: Floats) -> Floats:

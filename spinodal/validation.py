@@ -71,7 +71,9 @@ class Validation:
         first = self.records[0]
         head = {"model": first.model, "state": self.solutions[0].state, "L": self.solutions[0].L}
         asked = {"parameters": first.parameters, "seed": first.seed, "samples": first.samples}
-        return {**head, **asked, **self.agreement.to_json(), "sizes": sizes}
+        judged = self.agreement.unequilibrated
+        equilibrated = {"equilibrated": not any(judged.values())} if judged else {}
+        return {**head, **asked, **self.agreement.to_json(), **equilibrated, "sizes": sizes}
 
 
 def validate(
@@ -150,6 +152,11 @@ def validate(
             f"state '{spelt}' is not validated at temperature 0: the dynamics starts from a pattern and "
             "ends in a metastable state; give a temperature, or one of "
             f"{', '.join(s for s in CONDENSED if s in model.states)}."
+        )
+    if state in CONDENSED and algorithm == "tempering":
+        raise InvalidInput(
+            f"algorithm 'tempering' leaves the state '{spelt}' by way of high temperatures, and theory speaks of that "
+            "state; give metropolis or heat-bath."
         )
     sizes = _sizes((SIZES_WARM if warm else SIZES) if N is None else N)
     from numerics.simulate import simulate, task
