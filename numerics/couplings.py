@@ -38,7 +38,7 @@ def hebbian(sample: Sample) -> Couplings:
     words = bits_by_site(sample)
     small = sample.P <= np.iinfo(np.int16).max
     out = np.empty((sample.N, sample.N), dtype=np.int16 if small else np.int32)
-    kernels.hebb(words, sample.P, out)
+    kernels.hebb(words, sample.P, False, out)
     if not small and max(abs(int(out.min())), int(out.max())) <= np.iinfo(np.int16).max:
         return out.astype(np.int16)
     return out
@@ -53,11 +53,8 @@ def halved(bits: NDArray[np.uint64], P: int) -> NDArray[np.int8] | None:
     ----------
     bits : (N, W) uint64 array, from :func:`bits_by_site`
     """
-    NJ = np.empty((len(bits), len(bits)), dtype=np.int16 if P < 2**15 else np.int32)
-    kernels.hebb(bits, P, NJ)
-    if max(-int(NJ.min()), int(NJ.max())) > 255:
-        return None
-    return ((NJ - P % 2) >> 1).astype(np.int8)
+    out = np.empty((len(bits), len(bits)), dtype=np.int8)
+    return out if kernels.hebb(bits, P, True, out) else None
 
 
 def narrowest(largest: float) -> np.dtype[Any]:
@@ -66,16 +63,12 @@ def narrowest(largest: float) -> np.dtype[Any]:
 
 
 def bits_by_site(sample: Sample) -> NDArray[np.uint64]:
-    """Return the pattern bits of each site, (N, ceil(P / 64)) words, padded to whole vectors of 8 beyond 4."""
+    """Return the pattern bits of each site, a (N, ceil(P / 64)) array of words."""
     count = -(-sample.P // 64)
-    if count > 4:
-        count = 8 * -(-count // 8)
     octets = np.zeros((sample.N, 8 * count), dtype=np.uint8)
-    rows = max(64, _BLOCK // sample.N // 64 * 64)
-    for first, block in pattern_blocks(sample, rows=rows):
-        bits = np.packbits(block > 0, axis=0, bitorder="little")
-        octets[:, first // 8 : first // 8 + len(bits)] = bits.T
-    return octets.view(np.uint64)
+    assert sample.packed is not None
+    kernels.transpose_bits(sample.packed, octets)
+    return octets.view("<u8").astype(np.uint64, copy=False)
 
 
 def site_patterns(sample: Sample) -> NDArray[np.int8]:
@@ -101,9 +94,3 @@ def _hebbian_float(sample: Sample) -> NDArray[np.float64]:
         corner = out[first:last, first:last]
         corner[:] = np.triu(corner) + np.triu(corner, 1).T
     return out
-
-
-def local_fields(couplings: Couplings, spins: NDArray[np.int8]) -> NDArray[Any]:
-    """Return ``N h_i = sum_j N J_ij s_j`` in 64 bits."""
-    kind = np.float64 if couplings.dtype == np.float64 else np.int64
-    return np.asarray(couplings.astype(kind) @ spins.astype(kind))

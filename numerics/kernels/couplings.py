@@ -6,58 +6,60 @@ from typing import Any
 
 import numpy as np
 
-from numerics.kernels.compile import kernel, ones
+from numerics.kernels.bit_counts import COLUMNS, ROWS, differing, put
+from numerics.kernels.compile import kernel
 
-__all__ = ["fields", "hebb"]
+__all__ = ["fields", "hebb", "transpose_bits"]
 
-_TILE = 64  # sites per tile: two tiles of packed patterns stay in the second-level cache up to P ~ 30 000
+_TOGETHER = 4  # panels whose columns fill whole cache lines of a row
 
 
 @kernel
-def hebb(words: Any, P: Any, out: Any) -> None:
+def hebb(bits: Any, P: Any, halved: Any, out: Any) -> Any:
     """Write N J_ij = sum_mu xi_i xi_j, with J_ii = 0, into `out` (N, N) of an integer type that holds P.
 
-    `words` (N, W) uint64 holds the P pattern bits of each site, zero padded.  Two sites that differ in c
-    patterns have N J = P - 2c.  Blocks of 2 x 4 pairs reuse each loaded word several times.
+    `bits` (N, W) uint64 holds the P pattern bits of each site, zero padded.  Two sites that differ in c patterns have
+    N J = P - 2c.  If `halved`, ``(N J - P mod 2) / 2`` is written into `out` of int8.
+
+    Returns
+    -------
+    fits : bool
+        False as soon as a halved value needs more than 8 bits.
     """
-    N, W = words.shape
-    for tile_i in range(0, N, _TILE):
-        end_i = min(N, tile_i + _TILE)
-        for tile_j in range(tile_i, N, _TILE):
-            end_j = min(N, tile_j + _TILE)
-            for i in range(tile_i, end_i, 2):
-                for j in range(tile_j, end_j, 4):
-                    # At the edge of an N that is no multiple of 4 the last site is repeated: the same value
-                    # is written twice.
-                    i2 = min(i + 1, N - 1)
-                    j2, j3, j4 = min(j + 1, N - 1), min(j + 2, N - 1), min(j + 3, N - 1)
-                    a1 = a2 = a3 = a4 = b1 = b2 = b3 = b4 = np.int64(0)
-                    for w in range(W):
-                        x, y = words[i, w], words[i2, w]
-                        p, q, r, s = words[j, w], words[j2, w], words[j3, w], words[j4, w]
-                        a1 += np.int64(ones(x ^ p))
-                        a2 += np.int64(ones(x ^ q))
-                        a3 += np.int64(ones(x ^ r))
-                        a4 += np.int64(ones(x ^ s))
-                        b1 += np.int64(ones(y ^ p))
-                        b2 += np.int64(ones(y ^ q))
-                        b3 += np.int64(ones(y ^ r))
-                        b4 += np.int64(ones(y ^ s))
-                    out[i, j] = P - 2 * a1
-                    out[i, j2] = P - 2 * a2
-                    out[i, j3] = P - 2 * a3
-                    out[i, j4] = P - 2 * a4
-                    out[i2, j] = P - 2 * b1
-                    out[i2, j2] = P - 2 * b2
-                    out[i2, j3] = P - 2 * b3
-                    out[i2, j4] = P - 2 * b4
-    for tile_i in range(0, N, _TILE):
-        for tile_j in range(tile_i, N, _TILE):
-            for i in range(tile_i, min(N, tile_i + _TILE)):
-                for j in range(max(tile_j, i + 1), min(N, tile_j + _TILE)):
-                    out[j, i] = out[i, j]
+    N, W = bits.shape
+    panels = np.zeros((-(-N // COLUMNS), W, COLUMNS), dtype=np.uint64)
+    for j in range(N):
+        for w in range(W):
+            panels[j // COLUMNS, w, j % COLUMNS] = bits[j, w]
+    counts = np.empty((ROWS, COLUMNS), dtype=np.int32)
+    kind = out.dtype.type
+    base, step = (np.int32(P // 2), np.int32(1)) if halved else (np.int32(P), np.int32(2))
+    most, least = base + 128, base - 127  # counts that fit, if halved
+    for group in range(0, panels.shape[0], _TOGETHER):
+        end = min(panels.shape[0], group + _TOGETHER)
+        for i in range(0, min(N, end * COLUMNS), ROWS):
+            rows = min(ROWS, N - i)
+            for panel in range(max(group, i // COLUMNS), end):
+                j = panel * COLUMNS
+                columns = min(COLUMNS, N - j)
+                differing(bits, i, panels, panel, counts)
+                if halved and P > 255:
+                    smallest, largest = np.int32(2**31 - 1), np.int32(0)
+                    for a in range(rows):
+                        for b in range(columns):
+                            if i + a != j + b:
+                                smallest, largest = min(smallest, counts[a, b]), max(largest, counts[a, b])
+                    if largest > most or smallest < least:
+                        return False
+                if columns == COLUMNS and rows == ROWS:
+                    put(counts, base, step, out, i, j)
+                else:
+                    for a in range(rows):
+                        for b in range(columns):
+                            out[i + a, j + b] = out[j + b, i + a] = kind(base - np.int32(step * counts[a, b]))
     for i in range(N):
         out[i, i] = 0
+    return True
 
 
 @kernel
@@ -79,3 +81,27 @@ def fields(matrix: Any, parity: Any, spins: Any, out: Any) -> None:
         if parity is not None:
             total = kind(kind(2 * total) + kind(kind(parity) * kind(size - kind(spins[i]))))
         out[i] = total
+
+
+@kernel
+def transpose_bits(packed: Any, out: Any) -> None:
+    """Write bit i of row mu of `packed` (P, ceil(N / 8)) uint8 as bit mu of row i of `out` (N, >= ceil(P / 8)) uint8.
+
+    Blocks of 8 x 8 bits are transposed by three exchanges (Warren, Hacker's Delight, section 7-3).
+    """
+    P, N = packed.shape[0], out.shape[0]
+    a, b, c = np.uint64(0x00AA00AA00AA00AA), np.uint64(0x0000CCCC0000CCCC), np.uint64(0x00000000F0F0F0F0)
+    for left in range(packed.shape[1]):
+        sites = min(8, N - 8 * left)
+        for top in range(0, P, 8):
+            block = np.uint64(0)
+            for k in range(min(8, P - top)):
+                block |= np.uint64(packed[top + k, left]) << np.uint64(8 * k)
+            x = (block ^ (block >> np.uint64(7))) & a
+            block = block ^ x ^ (x << np.uint64(7))
+            x = (block ^ (block >> np.uint64(14))) & b
+            block = block ^ x ^ (x << np.uint64(14))
+            x = (block ^ (block >> np.uint64(28))) & c
+            block = block ^ x ^ (x << np.uint64(28))
+            for k in range(sites):
+                out[8 * left + k, top // 8] = np.uint8(block >> np.uint64(8 * k))

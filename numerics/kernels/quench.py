@@ -78,7 +78,7 @@ def quench(
 
 @kernel
 def _some(state: Any, fields: Any, order: Any, first: Any, zero: Any, plus: Any) -> Any:
-    """Return whether a spin is unstable among _CHUNK places from `first` on, by vectors of gathered spins and fields."""
+    """Return whether a spin is unstable among _CHUNK places from `first` on, by vectors of gathered numbers."""
     # Unsigned indices cannot count from the end, and products are taken in the type of the fields, which numba would
     # widen: both would cost the vectors.
     kind = fields.dtype.type
