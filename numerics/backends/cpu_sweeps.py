@@ -24,8 +24,10 @@ class Walkers:
     Attributes
     ----------
     interactions : Interactions
-    state : (R, N) int8 array
-    fields : (R, N) array, or (R, M) of overlaps for the overlap engines
+    state : (R, M) int8 array
+        For dense engines padded with zeros to whole stretches of sites.
+    fields : (R, M) array
+        Or overlaps, for the overlap engines.
     pools : dict
         Threads that wait for the next call, by their number.
     """
@@ -37,7 +39,7 @@ class Walkers:
 
     def spins(self) -> NDArray[np.int8]:
         """Return a copy of the spins, (R, N)."""
-        return self.state.copy()
+        return self.state[:, : self.interactions.N].copy()
 
     def energies(self) -> NDArray[np.float64]:
         """Return energies per spin, (R,)."""
@@ -53,8 +55,13 @@ class Walkers:
 
 def walkers(interactions: Interactions, spins: NDArray[np.int8]) -> Walkers:
     """See :class:`numerics.backends.Backend`."""
-    own = interactions.fields if interactions.matrix is not None else interactions.overlaps
-    return Walkers(interactions, spins.astype(np.int8, copy=True), np.stack([own(row) for row in spins]))
+    if interactions.matrix is None:
+        return Walkers(interactions, spins.copy(), np.stack([interactions.overlaps(row) for row in spins]))
+    R, N = spins.shape
+    state, fields = _aligned(R, N, np.dtype(np.int8)), _aligned(R, N, interactions.field_dtype)
+    for r, row in enumerate(spins):
+        state[r, :N], fields[r, :N] = row, interactions.fields(row)
+    return Walkers(interactions, state, fields)
 
 
 def advance(
@@ -76,9 +83,8 @@ def advance(
     heat_bath = algorithm == "heat-bath"
     overlap_form = J.matrix is None
     kind = np.dtype(np.int64) if overlap_form else walkers.fields.dtype
-    # Clamped thresholds are beyond every field: 2^31 - 1, or 2^62.
-    largest = {"int32": 2.0**31 - 1.0, "int64": 2.0**62, "float64": 0.0}[kind.name]
-    parity = J.parity if J.engine == "dense-int8" else None
+    # Clamped thresholds are beyond every field: 2^31 - 2, or 2^62.
+    largest = {"int32": 2.0**31 - 2.0, "int64": 2.0**62, "float64": 0.0}[kind.name]
 
     def run(part: slice) -> None:
         state, fields = walkers.state[part], walkers.fields[part]
@@ -87,7 +93,7 @@ def advance(
             kernels.overlaps(J.bits, J.patterns, J.P, state, fields, *rest, accepted[part])
         else:
             assert J.matrix is not None
-            kernels.dense(J.matrix, parity, state, fields, *rest, accepted[part])
+            kernels.dense(J.matrix, J.parity, J.N, state, fields, *rest, accepted[part])
 
     size = max(1, min(-(-R // threads), _TOGETHER // (walkers.fields[0].nbytes + J.N)))
     parts = [slice(first, min(R, first + size)) for first in range(0, R, size)]
@@ -99,3 +105,11 @@ def advance(
             walkers.pools[threads] = ThreadPoolExecutor(threads)
         list(walkers.pools[threads].map(run, parts))
     return accepted
+
+
+def _aligned(rows: int, columns: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Return zeros, a (rows, M) array with M >= columns, whose rows begin with a cache line."""
+    width = -(-columns // 64) * 64
+    room = np.zeros(rows * width * kind.itemsize + 64, dtype=np.uint8)
+    first = -room.ctypes.data % 64
+    return room[first : first + rows * width * kind.itemsize].view(kind).reshape(rows, width)

@@ -1,12 +1,12 @@
 r"""Sweeps of many walkers over one set of couplings, at a temperature, with maintained local fields.
 
-Two things are kept apart.  The *law of one update* is three small functions: whether a word is worth a look
-(:func:`_hopeful`, by a bound that is cheap and never too small), its exact threshold (:func:`_thresholds`) and whether a
-spin in its field moves (:func:`_moves`).  The *sweep machinery* draws words ahead, skips stretches without a
-candidate, visits sites in the order 0, 1, ..., N-1 and has rows of couplings added to fields.  Spins of another kind
-bring their own law and their own update of fields; words, stretches and walkers stay.
+Two things are kept apart.  The *law of one update* says below what s H must be for a spin to flip, given its word:
+exactly (:func:`_thresholds`), and by a bound that is cheap and never too small (:func:`_hopeful`,
+:func:`_within_reach`).  The *sweep machinery* draws words ahead, skips stretches without a candidate, visits sites in
+the order 0, 1, ..., N-1 and adds rows of couplings to fields.  Spins of another kind bring their own law and their own update of fields; words,
+chunks and walkers stay.
 
-Walkers advance together, stretch by stretch, so that a row of couplings which one of them has fetched serves the others.
+Walkers advance together, chunk by chunk, so that a row of couplings which one of them has fetched serves the others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from numerics.kernels import overlap
 from numerics.kernels.compile import inlined, kernel
-from numerics.kernels.masks import prefetch
+from numerics.kernels.stretches import LANES, add_row, add_rows, below, lowest
 from numerics.kernels.thresholds import BOUND_SCALE, LARGEST_LOG, bound, draw, log_ratio
 
 __all__ = ["REFRESH", "dense", "overlaps"]
@@ -25,14 +25,14 @@ __all__ = ["REFRESH", "dense", "overlaps"]
 REFRESH = 32  # sweeps after which floating-point fields are summed anew
 
 _CHUNK = 128  # sites whose words are drawn at once
-_BLOCK = 32  # sites scanned at once
 _TILE = 4096  # fields that stay in the first-level cache
+_ALL = np.uint32(0xFFFFFFFF)
 _TOP = 4294967296.0
 
 
-@kernel
+@inlined
 def _within_reach(spins: Any, fields: Any, r: Any, first: Any, last: Any, unit: Any) -> Any:
-    """Return whether any word could move any of walker r's spins from `first` to `last` - 1."""
+    """Return whether any word could flip any of walker r's spins from `first` to `last` - 1."""
     # Here and below: products are taken in the type of the fields, numba would widen them to int64.
     kind = fields.dtype.type
     reach = np.float32(LARGEST_LOG * unit * (1.0 + 1e-6))
@@ -42,11 +42,11 @@ def _within_reach(spins: Any, fields: Any, r: Any, first: Any, last: Any, unit: 
     return found != 0
 
 
-@kernel
+@inlined
 def _hopeful(
     spins: Any, fields: Any, r: Any, words: Any, start: Any, first: Any, last: Any, unit: Any, heat_bath: Any
 ) -> Any:
-    """Return whether any of walker r's spins from `first` to `last` - 1 may move with its word; words begin at site `start`.
+    """Return whether any of walker r's spins from `first` to `last` - 1 may flip with its word; words begin at `start`.
 
     In the heat bath |ln((1 - u)/u)| < -ln min(u, 1 - u), and a spin +1 moves when u is close to 1: its word is
     complemented.
@@ -67,113 +67,70 @@ def _hopeful(
     return found != 0
 
 
-@kernel
-def _thresholds(words: Any, first: Any, last: Any, unit: Any, largest: Any, heat_bath: Any, out: Any) -> None:
-    """Write unit times the logarithm of each word; rounded up, and clamped to +-`largest`, for integer fields."""
+@inlined
+def _thresholds(
+    spins: Any, r: Any, words: Any, start: Any, first: Any, last: Any, unit: Any, largest: Any, heat_bath: Any, out: Any
+) -> None:
+    """Write below what s H must be for walker r's spins from `first` to `last` - 1 to flip; words begin at `start`.
+
+    Metropolis: s H < -unit ln u.  Heat bath, +1 iff H > -t with t = unit ln((1 - u)/u): a spin -1 flips if s H < t, and
+    a spin +1 if s H <= -t.  Integer fields get integers, not beyond +-`largest`; for floating-point ones it is 0.
+    """
     kind = out.dtype.type
+    one = kind(1)
     for k in range(np.uint64(first), np.uint64(last)):
-        word = np.float64(words[k]) + 0.5
-        log = log_ratio(np.float64(~words[k]) + 0.5, word) if heat_bath else log_ratio(_TOP, word)
+        word = words[k - np.uint64(start)]
+        u = np.float64(word) + 0.5
+        log = log_ratio(np.float64(~word) + 0.5, u) if heat_bath else log_ratio(_TOP, u)
         value = unit * log
+        turned = heat_bath and spins[r, k] > 0
         if largest > 0.0:
             value = min(max(value, -largest), largest)
-            whole = kind(value)
-            out[k] = kind(whole + kind(np.float64(whole) < value))
+            found = kind(value)
+            found = kind(found + kind(np.float64(found) < value))
+            out[k - np.uint64(start)] = kind(one - found) if turned else found
         else:
-            out[k] = kind(value)
+            out[k - np.uint64(start)] = kind(-value) if turned else kind(value)
 
 
 @inlined
-def _moves(spin: Any, field: Any, threshold: Any, heat_bath: Any) -> Any:
-    """Return whether a spin flips: Metropolis if s H < threshold; the heat bath makes it +1 iff H > -threshold."""
-    if heat_bath:
-        return (field > -threshold) != (spin > 0)
-    return spin * field < threshold
-
-
-@inlined
-def _add_one(matrix: Any, i: Any, step: Any, shift: Any, fields: Any, r: Any, first: Any, last: Any) -> None:
-    """Add `step` times row i and `shift` to walker r's fields from `first` to `last` - 1."""
-    kind = fields.dtype.type
-    for j in range(np.uint64(first), np.uint64(last)):
-        fields[r, j] = kind(fields[r, j] + kind(kind(kind(matrix[i, j]) * step) + shift))
-
-
-@inlined
-def _add_four(
-    matrix: Any,
-    a: Any,
-    b: Any,
-    c: Any,
-    d: Any,
-    p: Any,
-    q: Any,
-    s: Any,
-    t: Any,
-    fields: Any,
-    r: Any,
-    first: Any,
-    last: Any,
+def _add(
+    matrix: Any, parity: Any, sites: Any, signs: Any, n: Any, fields: Any, r: Any, first: Any, last: Any, upcoming: Any
 ) -> None:
-    """Add p row a + q row b + s row c + t row d."""
+    """Flip spin sites[n] of walker r as far as the fields from `first` to `last` - 1 are concerned."""
     kind = fields.dtype.type
-    for j in range(np.uint64(first), np.uint64(last)):
-        x = kind(kind(kind(matrix[a, j]) * p) + kind(kind(matrix[b, j]) * q))
-        y = kind(kind(kind(matrix[c, j]) * s) + kind(kind(matrix[d, j]) * t))
-        fields[r, j] = kind(fields[r, j] + kind(x + y))
-
-
-@inlined
-def _ask(matrix: Any, i: Any, first: Any, last: Any) -> None:
-    """Prefetch row i from column `first` to `last` - 1."""
-    size = matrix.itemsize
-    place = np.uintp(matrix.ctypes.data) + np.uintp(i * matrix.strides[0])
-    for byte in range(first * size, last * size, 64):
-        prefetch(place + np.uintp(byte))
+    shift = kind(2 * parity * signs[n])
+    if last >= LANES:
+        add_row(matrix, fields, sites, signs, n, shift, r * fields.shape[1], first, last, upcoming)
+    else:
+        double = kind(4 if matrix.itemsize == 1 else 2)
+        for j in range(first, last):
+            step = kind(kind(kind(matrix[sites[n], j]) * kind(signs[n])) * double)
+            fields[r, j] = kind(kind(fields[r, j] + step) + shift)
 
 
 @kernel
 def _catch_up(
-    matrix: Any, sites: Any, steps: Any, shift: Any, count: Any, fields: Any, r: Any, first: Any, last: Any
+    matrix: Any, parity: Any, sites: Any, signs: Any, count: Any, fields: Any, r: Any, first: Any, last: Any
 ) -> None:
-    """Add `steps` times the rows of `count` `sites`, and `shift`, to fields from `first` to `last` - 1.
-
-    Four rows at a time: the fields are loaded and stored once, and four streams keep the memory busy.
-    """
-    kind = fields.dtype.type
-    zero = kind(0)
+    """Flip `count` spins as far as the fields from `first` to `last` - 1 are concerned, four at a time."""
     for tile in range(first, last, _TILE):
         end = min(last, tile + _TILE)
         n = 0
         while n + 4 <= count:
-            _add_four(
-                matrix,
-                sites[n],
-                sites[n + 1],
-                sites[n + 2],
-                sites[n + 3],
-                steps[n],
-                steps[n + 1],
-                steps[n + 2],
-                steps[n + 3],
-                fields,
-                r,
-                tile,
-                end,
-            )
+            shift = fields.dtype.type(2 * parity * (signs[n] + signs[n + 1] + signs[n + 2] + signs[n + 3]))
+            add_rows(matrix, fields, sites, signs, n, shift, r * fields.shape[1], tile, end, sites[n])
             n += 4
         while n < count:
-            _add_one(matrix, sites[n], steps[n], zero, fields, r, tile, end)
+            _add(matrix, parity, sites, signs, n, fields, r, tile, end, sites[min(n + 1, count - 1)])
             n += 1
-        if shift != zero:
-            for j in range(np.uint64(tile), np.uint64(end)):
-                fields[r, j] = kind(fields[r, j] + shift)
 
 
 @kernel
 def dense(
     matrix: Any,
     parity: Any,
+    N: Any,
     spins: Any,
     fields: Any,
     units: Any,
@@ -184,12 +141,18 @@ def dense(
     sweeps: Any,
     accepted: Any,
 ) -> None:
-    """Make sweeps with R walkers; `spins` (R, N) int8 and `fields` (R, N) change in place.
+    """Make sweeps with R walkers; `spins` and `fields` change in place.
+
+    Flips act at once on the fields of their chunk, and on all others when the chunk is done: rows are then added
+    several at a time.
 
     Parameters
     ----------
-    matrix, parity
-        As in :mod:`numerics.kernels.rows`.
+    matrix : (N, N) array
+        (N J - parity)/2 as int8, else N J (with parity 0); its diagonal is ignored.
+    spins : (R, M) int8 array
+        M a multiple of 32, M >= N; zeros beyond N.
+    fields : (R, M) int32, int64 or float64 array
     units : (R,) float64 array
         normalisation/(2 beta): what a logarithm is multiplied with.
     largest : float
@@ -199,19 +162,18 @@ def dense(
     accepted : (R,) int64 array
         Flips are added.
     """
-    R, N = spins.shape
+    R, M = spins.shape
+    kind = fields.dtype.type
+    double = kind(4 if matrix.itemsize == 1 else 2)
     words = np.empty(_CHUNK, dtype=np.uint32)
     thresholds = np.empty(_CHUNK, dtype=fields.dtype)
-    kind = fields.dtype.type
     sites = np.empty(_CHUNK, dtype=np.int64)
-    steps = np.empty(_CHUNK, dtype=fields.dtype)
-    double = kind(2) if parity is None else kind(4)
-    single = kind(0) if parity is None else kind(2 * parity)
+    signs = np.empty(_CHUNK, dtype=np.int16)
     for sweep in range(first_sweep, first_sweep + sweeps):
         if largest == 0.0 and sweep % REFRESH == 0:
             for r in range(R):
                 for i in range(N):
-                    total = 0.0
+                    total = kind(0)
                     for j in range(N):
                         total += matrix[i, j] * spins[r, j]
                     fields[r, i] = total
@@ -225,31 +187,33 @@ def dense(
                 if not _hopeful(spins, fields, r, words, start, start, end, unit, heat_bath):
                     continue
                 count = 0
-                shift = kind(0)
-                for first in range(start, end, _BLOCK):
-                    last = min(end, first + _BLOCK)
+                for first in range(start, end, LANES):
+                    last = min(end, first + LANES)
                     if not _hopeful(spins, fields, r, words, start, first, last, unit, heat_bath):
                         continue
-                    _thresholds(words, first - start, last - start, unit, largest, heat_bath, thresholds)
-                    for k in range(first, last):
-                        own = fields[r, k]
-                        if _moves(spins[r, k], own, thresholds[k - start], heat_bath):
-                            for m in range(k + 1, last):
-                                if _moves(spins[r, m], fields[r, m], thresholds[m - start], heat_bath):
-                                    _ask(matrix, m, start, end)
-                                    break
-                            spins[r, k] = -spins[r, k]
-                            sites[count] = k
-                            steps[count] = kind(kind(spins[r, k]) * double)
-                            odd = kind(kind(spins[r, k]) * single)
-                            shift = kind(shift + odd)
-                            _add_one(matrix, k, steps[count], odd, fields, r, start, end)
-                            fields[r, k] = own  # J_ii = 0
-                            count += 1
+                    _thresholds(spins, r, words, start, first, last, unit, largest, heat_bath, thresholds)
+                    later = np.uint32(_ALL >> np.uint32(LANES - (last - first)))
+                    bits = np.uint32(below(spins, fields, thresholds, r * M + first, first - start) & later)
+                    while bits != 0:
+                        lane = lowest(bits)
+                        following = np.uint32(bits & np.uint32(bits - np.uint32(1)))
+                        upcoming = first + (lowest(following) if following != 0 else lane)
+                        sites[count] = first + lane
+                        signs[count] = -spins[r, first + lane]
+                        _add(matrix, parity, sites, signs, count, fields, r, start, end, upcoming)
+                        count += 1
+                        later = np.uint32(later & np.uint32(np.uint32(_ALL << np.uint32(1)) << np.uint32(lane)))
+                        bits = np.uint32(below(spins, fields, thresholds, r * M + first, first - start) & later)
                 if count > 0:
                     accepted[r] += count
-                    _catch_up(matrix, sites, steps, shift, count, fields, r, 0, start)
-                    _catch_up(matrix, sites, steps, shift, count, fields, r, end, N)
+                    # A site is looked at once in a sweep, so its own part can wait: the new spin, and J_ii = 0.
+                    for n in range(count):
+                        k = sites[n]
+                        spins[r, k] = signs[n]
+                        itself = kind(kind(kind(matrix[k, k]) * double) + kind(2 * parity))
+                        fields[r, k] = kind(fields[r, k] - kind(itself * kind(signs[n])))
+                    _catch_up(matrix, parity, sites, signs, count, fields, r, 0, start)
+                    _catch_up(matrix, parity, sites, signs, count, fields, r, end, N)
 
 
 @kernel
@@ -283,10 +247,10 @@ def overlaps(
             for r in range(R):
                 s, M = spins[r], state[r]
                 draw(keys[r, 0], keys[r, 1], keys[r, 2], sweep, start, words)
-                _thresholds(words, 0, end - start, units[r], largest, heat_bath, thresholds)
+                _thresholds(spins, r, words, start, start, end, units[r], largest, heat_bath, thresholds)
                 for k in range(start, end):
                     field = overlap.field(bits, patterns, P, k, s[k], M, totals[r])
-                    if _moves(s[k], field, thresholds[k - start], heat_bath):
+                    if s[k] * field < thresholds[k - start]:
                         s[k] = -s[k]
                         totals[r] += overlap.flip(bits, patterns, P, k, s[k], M)
                         accepted[r] += 1
