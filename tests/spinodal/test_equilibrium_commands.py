@@ -1,0 +1,97 @@
+"""`simulate` and `validate` at temperatures above zero: what they say, and that they say what is not equilibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+import spinodal as sp
+from spinodal.validation import observables
+
+SPIN_GLASS = ("--alpha", 0.3, "--temperature", 0.1, "--samples", 3, "--sweeps", 64)
+
+
+def test_simulate_tells_q_and_the_equilibration_verdict(spinodal: Callable) -> None:
+    arguments = ("simulate", "hopfield", "--alpha", 0.1, "--temperature", 2, "--start", "random", "--N", 100)
+    done = spinodal(*arguments, "--samples", 3, "--sweeps", 512, "--json")
+    assert done.code == 0
+    assert "equilibrated" not in done.err
+    assert {"energy", "q", "q2", "q_ea", "m", "u2", "acceptance"} <= set(done.data["measurements"])
+    assert (done.data["equilibrated"], done.data["message"]) == (True, "")
+    assert done.data["sampling"]["equilibrated_samples"] == 3
+    shown = spinodal(*arguments, "--samples", 3, "--sweeps", 512)
+    assert "equilibrated: yes, 3 of 3 samples (metropolis, 4 replicas of 512 sweeps" in " ".join(shown.out.split())
+
+
+def test_what_is_not_equilibrated_is_said_in_every_form(spinodal: Callable) -> None:
+    arguments = ("simulate", "hopfield", *SPIN_GLASS, "--start", "random", "--N", 200)
+    done = spinodal(*arguments, "--json")
+    assert done.code == 0
+    assert done.data["equilibrated"] is False
+    assert done.data["measurements"]["equilibrated"]["value"] < 1.0
+    assert "give more sweeps (now 64) or the algorithm 'tempering'" in done.data["message"]
+    assert done.data["message"] in done.err
+    assert "equilibrated: NO" in spinodal(*arguments).out
+
+
+def test_a_comparison_without_equilibrium_is_no_agreement(spinodal: Callable) -> None:
+    arguments = ("validate", "hopfield", *SPIN_GLASS, "--state", "spin-glass", "--N", "100,200")
+    done = spinodal(*arguments, "--json")
+    assert (done.code, done.data["verdict"], done.data["equilibrated"]) == (0, "underpowered", False)
+    assert "not equilibrated" in done.data["message"]
+    assert sum(done.data["unequilibrated"].values()) > 0
+    assert "equilibrated: NO" in spinodal(*arguments).out
+
+
+def test_validate_takes_states_that_a_temperature_allows(spinodal: Callable) -> None:
+    paramagnet = ("--alpha", 0.1, "--temperature", 2, "--state", "paramagnet")
+    done = spinodal("validate", "hopfield", *paramagnet, "--N", "50,100", "--samples", 6, "--sweeps", 256, "--json")
+    assert done.code == 0
+    assert set(done.data["comparisons"]) == {"q", "m", "energy", "u2"}
+    assert done.data["comparisons"]["q"]["theory"] == [0.0, 0.0]
+    assert done.data["rs_stable"] is True
+    for refused, why in (
+        (("--state", "spin-glass"), "'spin-glass' is not validated at temperature 0"),
+        (("--temperature", 0.2, "--algorithm", "tempering"), "algorithm 'tempering' leaves the state 'example'"),
+        (("--sweeps", 100), "sweeps = 100 belongs to the sampling"),
+    ):
+        done = spinodal("validate", "hopfield", "--alpha", 0.1, *refused)
+        assert (done.code, done.out) == (2, "")
+        assert why in done.err
+
+
+@pytest.mark.parametrize(
+    ("model", "state"),
+    [
+        (sp.RandomFeatures(alpha=0.5, alpha_d=1.0, temperature=4.0), "paramagnet"),
+        (sp.RandomFeatures(alpha=0.5, alpha_d=1.0, temperature=2.0), "spin_glass"),
+        (sp.RandomFeatures(alpha=0.05, alpha_d=0.5, temperature=0.2), "example"),
+        (sp.RandomFeatures(alpha=2.0, alpha_d=0.05, temperature=2.0), "feature"),
+        (sp.RandomFeatures(alpha=2.0, alpha_d=0.01, temperature=2.0), "mixture"),
+    ],
+)
+def test_the_energy_identity_gives_u2_at_any_temperature(model: sp.RandomFeatures, state: str) -> None:
+    """An example that is not condensed has Gaussian u of covariance Q in replicas, weighted by exp(beta u^2/2), so that
+
+    <u^2> = T ([(1 - beta Q)^-1]_aa - 1) = T (p_d_hat/kappa_1^2 - 1).
+    """
+    solution = sp.solve(model, state)
+    p_d_hat = solution.order_parameters["p_d_hat"]
+    kappa_1_squared = model.sigma.kappa_1_squared
+    u2 = model.temperature * (p_d_hat / kappa_1_squared - 1.0)
+    assert observables(model, solution, model.alpha)["u2"] == pytest.approx(u2, rel=1e-9)
+
+
+def test_the_energy_identity_gives_u2_in_the_hopfield_model() -> None:
+    """There Q = q and Delta = 1 - chi: <u^2> = T (1/Delta + beta q/Delta^2 - 1)."""
+    for temperature, state in ((0.2, "example"), (1.1, "spin_glass"), (2.0, "paramagnet")):
+        model = sp.Hopfield(alpha=0.05, temperature=temperature)
+        solution = sp.solve(model, state)
+        q = solution.order_parameters["q"]
+        Delta = 1.0 - (1.0 - q) / temperature
+        u2 = temperature * (1.0 / Delta - 1.0) + q / Delta**2
+        assert observables(model, solution, 0.05)["u2"] == pytest.approx(u2, rel=1e-9)
+    paramagnet = replace(model, temperature=2.0)
+    assert observables(paramagnet, sp.solve(paramagnet, "paramagnet"), 0.05)["m"] == 0.0
