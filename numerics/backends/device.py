@@ -18,6 +18,7 @@ from theory.errors import InvalidInput, MissingExtra
 __all__ = ["Cuda", "Device", "cuda", "require"]
 
 OPTIONS = ("--std=c++17", "--fmad=false")  # fused multiply-adds would change the bits of thresholds
+_SCALARS = {whole: np.array([1, 0], dtype=np.int32 if whole else np.float32) for whole in (True, False)}
 
 
 class Device(Protocol):
@@ -63,7 +64,7 @@ class Device(Protocol):
         ----------
         left, right : (m, k) and (n, k) arrays, rows contiguous
             int8 with `out` int32, or float16 holding integers with `out` float32 and every partial sum below 2^24.
-            k is a multiple of 16, n one of 4.
+            m, n and k are multiples of 16, as tensor cores like it.
         """
         ...
 
@@ -131,8 +132,9 @@ class Cuda:
         cublas = self.cupy.cuda.cublas
         # cuBLAS counts columns first, so rows of `right` come first and `out` is its transpose.
         whole = left.dtype == np.int8
+        # The numbers name types: CUDA_R_8I, CUDA_R_32I; CUDA_R_16F, CUDA_R_32F.
         given, made, mode = (3, 10, cublas.CUBLAS_COMPUTE_32I) if whole else (2, 0, cublas.CUBLAS_COMPUTE_32F)
-        one, zero = (np.array(v, dtype=np.int32 if whole else np.float32) for v in (1, 0))
+        scalars = _SCALARS[bool(whole)].ctypes.data
         handle = self.cupy.cuda.device.get_cublas_handle()
         cublas.gemmEx(
             handle,
@@ -141,14 +143,14 @@ class Cuda:
             right.shape[0],
             left.shape[0],
             left.shape[1],
-            one.ctypes.data,
+            scalars,
             right.data.ptr,
             given,
             right.strides[0] // right.itemsize,
             left.data.ptr,
             given,
             left.strides[0] // left.itemsize,
-            zero.ctypes.data,
+            scalars + 4,
             out.data.ptr,
             made,
             out.strides[0] // out.itemsize,

@@ -102,9 +102,8 @@ def walkers(
         overlap = gpu_overlap.uploaded(device, interactions)
         return OverlapWalkers(overlap, unit, device.put(start), threads=block)
     dense = gpu_dense.uploaded(device, interactions)
-    R = len(start)
-    state = gpu_dense.padded(device, start, dense.pitch, -(-R // 32) * 32)  # products want whole vectors of walkers
-    return DenseWalkers(dense, R, unit, state, variant=variant, threads=block)
+    state = gpu_dense.padded(device, start, dense.pitch)
+    return DenseWalkers(dense, len(start), unit, state, variant=variant, threads=block)
 
 
 def advance(

@@ -77,7 +77,7 @@ def uploaded(device: Device, interactions: Interactions) -> Dense:
 
 
 def fields(dense: Dense, spins: Any) -> Any:
-    """Return ``H_i`` of all replicas, a (R, pitch) array of `dense.field_dtype`; `spins` (R, pitch) int8, 0 padded.
+    """Return ``H_i`` of all replicas, (R, pitch) of `dense.field_dtype`; `spins` (R, pitch) are from :func:`padded`.
 
     Couplings are split into signed bytes, whose products with spins are exact in int32.
     """
@@ -125,9 +125,9 @@ def planes(largest: float) -> int:
     return count
 
 
-def padded(device: Device, spins: NDArray[np.int8], columns: int, rows: int | None = None) -> Any:
-    """Return states on the device, with zeros behind them."""
-    out = device.zeros((rows or len(spins), columns), np.int8)
+def padded(device: Device, spins: NDArray[np.int8], columns: int) -> Any:
+    """Return states on the device, with zeros behind them up to `columns` and to whole warps of replicas."""
+    out = device.zeros((-(-len(spins) // 32) * 32, columns), np.int8)
     out[: len(spins), : spins.shape[1]] = device.put(spins)
     return out
 
@@ -176,7 +176,7 @@ def quench(
         ),
         shared=shared,
     )
-    ends = np.ascontiguousarray(device.get(state)[:, :N])
+    ends = np.ascontiguousarray(device.get(state)[:R, :N])
     return ends, device.get(sweeps), device.get(flips), device.get(period).astype(np.int64)
 
 
@@ -306,34 +306,28 @@ class DenseWalkers:
         one = device.empty((_LAZY, width), sums)
         two = one if high is None else device.empty((_LAZY, width), sums)
         walked = _bits(state) if mode == "halves" else state
+        head = (dense.matrix, np.int32(dense.pitch), np.int32(dense.parity))
+        tail = (np.int32(self.R), one, two, np.int32(1 if high is None else 2), np.int32(width), *drawn)
+        # Steps are made once: what the host does between two of them is time in which the device may starve.
+        steps = []
+        for first in range(0, dense.N, _LAZY):
+            count = min(_LAZY, dense.N - first)
+            whole = slice(first, first + _LAZY)  # products have whole vectors of sites, zero beyond N
+            products = [(low[whole], one[: min(_LAZY, dense.pitch - first)])]
+            if high is not None:
+                products.append((high[whole], two[: min(_LAZY, dense.pitch - first)]))
+            steps.append((products, (*head, np.int32(first), np.int32(count), walked, *tail), _walk_memory(count)))
         for sweep in range(first_sweep, first_sweep + sweeps):
-            for first in range(0, dense.N, _LAZY):
-                count = min(_LAZY, dense.N - first)
-                device.product(low[first : first + count], state, one[:count])
-                if high is not None:
-                    device.product(high[first : first + count], state, two[:count])
+            for products, arguments, shared in steps:
+                for factor, out in products:
+                    device.product(factor, state, out)
                 device.launch(
                     "lazy",
                     f"walk_{dense.row}_{mode}",
                     blocks=-(-self.R // 32),
                     threads=256,
-                    arguments=(
-                        dense.matrix,
-                        np.int32(dense.pitch),
-                        np.int32(dense.parity),
-                        np.int32(first),
-                        np.int32(count),
-                        walked,
-                        np.int32(self.R),
-                        one,
-                        two,
-                        np.int32(1 if high is None else 2),
-                        np.int32(width),
-                        *drawn,
-                        np.uint32(sweep),
-                        accepted,
-                    ),
-                    shared=count * (32 * 12 + 4 * count + 8),
+                    arguments=(*arguments, np.uint32(sweep), accepted),
+                    shared=shared,
                 )
         if mode == "halves":
             device.launch("lazy", "from_halves", blocks=self.R, threads=128, arguments=(walked, *shape, self.state))
@@ -344,15 +338,20 @@ class DenseWalkers:
         if not self._split:
             dense, device = self.dense, self.dense.device
             if mode == "halves":
-                out = self._split["low"] = device.zeros((dense.N, dense.pitch), np.float16)
+                out = self._split["low"] = device.zeros((dense.pitch, dense.pitch), np.float16)
                 whole = (*dense.head, np.int32(0), _bits(out))
                 device.launch("products", f"halves_{dense.row}", blocks=dense.N, threads=128, arguments=whole)
             else:
                 for plane, name in enumerate(("low", "high")[: planes(dense.largest)]):
-                    out = self._split[name] = device.zeros((dense.N, dense.pitch), np.int8)
+                    out = self._split[name] = device.zeros((dense.pitch, dense.pitch), np.int8)
                     whole = (*dense.head, np.int32(0), np.int32(plane), out)
                     device.launch("products", f"digits_{dense.row}", blocks=dense.N, threads=128, arguments=whole)
         return self._split["low"], self._split.get("high")
+
+
+def _walk_memory(count: int) -> int:
+    """Return the shared memory of a block that walks `count` sites; see kernel walk."""
+    return count * (32 * 8 + 32 * 4 + 4 * count + 8)
 
 
 def _bits(halves: Any) -> Any:
@@ -376,11 +375,11 @@ def hebbian(device: Device, bits: NDArray[np.uint64], P: int, kind: np.dtype[Any
     unpack = (device.put(words), np.int32(words.shape[1]), np.int32(P), np.int32(columns), patterns)
     device.launch("products", "unpack", blocks=N, threads=128, arguments=unpack)
     out = device.zeros((N, pitch), kind)
-    rows = min(_ROWS, N)
+    rows = min(_ROWS, pitch)
     products = device.empty((rows, pitch), np.int32)
     for first in range(0, N, rows):
         count = min(rows, N - first)
-        device.product(patterns[first : first + count], patterns, products[:count])
+        device.product(patterns[first : first + rows], patterns, products[: min(rows, pitch - first)])
         narrow = (products, np.int32(pitch), np.int32(N), np.int32(first), out, np.int32(pitch))
         device.launch("products", f"narrow_{kind.name}", blocks=count, threads=128, arguments=narrow)
     return out

@@ -148,7 +148,7 @@ def both_sample(
 
 @pytest.mark.parametrize("algorithm", ["metropolis", "heat-bath"])
 @pytest.mark.parametrize(
-    ("engine", "variant"), [(e, v) for e in DENSE for v in ("fields", "lazy")] + [("overlap-bits", "auto")]
+    ("engine", "variant"), [(e, v) for e in DENSE[:3] for v in ("fields", "lazy")] + [("overlap-bits", "auto")]
 )
 def test_sampling_is_that_of_the_cpu(engine: str, variant: str, algorithm: str, device: Any) -> None:
     for N, P in ((1, 1), (35, 4), (97, 31)):
@@ -268,7 +268,7 @@ PLANTED = [
     ("quench", "field < 0 :", "field <= 0 :"),
     ("quench", "(int)threadIdx.x > done && replica", "replica"),
     ("quench", "            ++flips;\n            __syncthreads();\n", "            ++flips;\n"),
-    ("quench", "if (sizeof(Row) == 1 && i >= j", "if (sizeof(Row) == 3 && i >= j"),
+    ("quench", "if (sizeof(Row) == 1 && i", "if (sizeof(Row) == 3 && i"),
     ("quench", "(unsigned)last + 1u", "(unsigned)last"),
     ("quench", "    int left = 1;", "    __syncthreads();\n    int left = 0;"),
     ("sampling", "sweep, site, scales[r]", "sweep, start, scales[r]"),
@@ -280,7 +280,7 @@ PLANTED = [
     ("overlap", "? -2 * old : 2 * old", "? 2 * old : 2 * old"),
     ("overlap", "place += found >> 1;", ""),
 ]
-QUICK = 4  # one of each kind of kernel; each costs a compilation
+QUICK = 3  # the others run with --slow; each costs a compilation
 
 
 @pytest.mark.parametrize(

@@ -18,22 +18,42 @@ __device__ __forceinline__ int coupling(Row stored, int parity) {
     return sizeof(Row) == 1 ? 2 * (int)stored + parity : (int)stored;
 }
 
-// fields += change * row of site i, the diagonal left out; 16 bytes of the row per thread and step.
+template <class Row>
+__device__ __forceinline__ Pack<Row, 16 / sizeof(Row)> load(const Row* place) {
+    Pack<Row, 16 / sizeof(Row)> out;
+    *reinterpret_cast<int4*>(&out) = __ldg(reinterpret_cast<const int4*>(place));
+    return out;
+}
+
+template <class Row, class Field>
+__device__ __forceinline__ void add_part(Field* fields, const Pack<Row, 16 / sizeof(Row)>& stored, int parity,
+                                         int change) {
+    constexpr int WIDE = 16 / sizeof(Row), PART = 16 / sizeof(Field);
+#pragma unroll
+    for (int first = 0; first < WIDE; first += PART) {
+        Pack<Field, PART>* place = reinterpret_cast<Pack<Field, PART>*>(fields + first);
+        Pack<Field, PART> part = *place;
+#pragma unroll
+        for (int q = 0; q < PART; ++q) part.v[q] += (Field)change * coupling(stored.v[first + q], parity);
+        *place = part;
+    }
+}
+
+// fields += change * row of site i, the diagonal left out.  A thread takes 16 bytes of the row at a time, and asks for
+// the next 16 before it adds the first, so that two loads are on their way.
 template <class Row, class Field>
 __device__ __forceinline__ void add_row(Field* fields, const Row* row, int i, int pitch, int parity, int change) {
-    constexpr int WIDE = 16 / sizeof(Row), PART = 16 / sizeof(Field);
-    for (int j = threadIdx.x * WIDE; j < pitch; j += blockDim.x * WIDE) {
-        const Pack<Row, WIDE> stored = *reinterpret_cast<const Pack<Row, WIDE>*>(row + j);
-#pragma unroll
-        for (int first = 0; first < WIDE; first += PART) {
-            Pack<Field, PART>* place = reinterpret_cast<Pack<Field, PART>*>(fields + j + first);
-            Pack<Field, PART> part = *place;
-#pragma unroll
-            for (int q = 0; q < PART; ++q) part.v[q] += (Field)change * coupling(stored.v[first + q], parity);
-            *place = part;
-        }
-        if (sizeof(Row) == 1 && i >= j && i < j + WIDE) fields[i] -= (Field)change * coupling(row[i], parity);
+    constexpr int WIDE = 16 / sizeof(Row);
+    const int step = blockDim.x * WIDE;
+    for (int j = threadIdx.x * WIDE; j < pitch; j += 2 * step) {
+        const bool more = j + step < pitch;
+        const Pack<Row, WIDE> one = load(row + j), two = load(row + (more ? j + step : j));
+        add_part<Row, Field>(fields + j, one, parity, change);
+        if (more) add_part<Row, Field>(fields + j + step, two, parity, change);
     }
+    // What is stored on the diagonal of 8-bit couplings stands for nothing: the thread that added it takes it back.
+    if (sizeof(Row) == 1 && i / WIDE % blockDim.x == threadIdx.x)
+        fields[i] -= (Field)change * coupling(row[i], parity);
 }
 
 __device__ __forceinline__ int spin_of(const unsigned* bits, int site) {

@@ -216,6 +216,13 @@ const char* launch(void (*kernel)(A...), void** values, const char* types, int b
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+template <class T>
+T __ldg(const T* place) {
+    return *place;
+}
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 
 inline void __syncthreads() { emulator::barrier(0); }

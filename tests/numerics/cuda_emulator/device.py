@@ -127,8 +127,7 @@ class Emulated:
 
     def product(self, left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
         assert left.shape[1] == right.shape[1]
-        assert left.shape[1] % 16 == 0
-        assert right.shape[0] % 4 == 0
+        assert all(size % 16 == 0 for size in (*left.shape, *right.shape))
         assert out.shape == (left.shape[0], right.shape[0])
         kinds = {(np.dtype(np.int8), np.dtype(np.int32)), (np.dtype(np.float16), np.dtype(np.float32))}
         assert left.dtype == right.dtype
