@@ -7,6 +7,7 @@ All are used in one way, so that a sweep knows nothing of them: `submit` a funct
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import warnings
@@ -35,8 +36,16 @@ class Executor(Protocol):
         """Return how many calls to keep started."""
         ...
 
+    def cancel(self, future: Future[Any]) -> bool:
+        """Take a call back if it certainly does not run yet."""
+        ...
+
     def restart(self) -> None:
         """Start anew after a call ended in :class:`concurrent.futures.BrokenExecutor`."""
+        ...
+
+    def trouble(self) -> str:
+        """Say what keeps all calls waiting; empty if nothing does."""
         ...
 
 
@@ -94,12 +103,14 @@ def local(workers: int) -> Iterator[Executor]:
 def dask_cluster(address: str) -> Iterator[Executor]:
     """Run on the workers of a running Dask scheduler; they need spinodal, but not to see the folder."""
     distributed = _extra("distributed")
-    kind = {"address": address} if "://" in address or ":" in address else {"scheduler_file": address}
+    kind = {"address": address} if ":" in address else {"scheduler_file": address}
     try:
+        if "address" not in kind and not os.path.isfile(address):  # Dask would wait for it for ever
+            raise FileNotFoundError(address)
         client = distributed.Client(**kind, timeout=CONNECT, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as problem:
         raise InvalidInput(
-            f"no Dask scheduler answers at '{address}'; start one with 'dask scheduler' and give the address it prints."
+            f"no Dask scheduler answers at '{address}'; start 'dask scheduler' and give the address it prints."
         ) from problem
     with client:
         yield _Dask(client, address)
@@ -141,6 +152,12 @@ class _Here:
     def slots(self) -> int:
         return 1
 
+    def cancel(self, future: Future[Any]) -> bool:
+        return False
+
+    def trouble(self) -> str:
+        return ""
+
     def restart(self) -> None:
         raise AssertionError("this process cannot be restarted")
 
@@ -164,6 +181,12 @@ class _Processes:
     def slots(self) -> int:
         return self.workers + 1  # one waits, so that nobody does
 
+    def cancel(self, future: Future[Any]) -> bool:
+        return future.cancel()
+
+    def trouble(self) -> str:
+        return ""
+
     def restart(self) -> None:
         self.close(now=True)
         self.pool = self._start()
@@ -186,9 +209,18 @@ class _Dask:
         return future
 
     def slots(self) -> int:
+        return max(1, 2 * self._threads())
+
+    def cancel(self, future: Future[Any]) -> bool:
+        return False  # the scheduler does not say which of them run
+
+    def trouble(self) -> str:
+        return "" if self._threads() else f"{self.name} has no workers yet"
+
+    def _threads(self) -> int:
         self._alive()
         try:
-            return max(1, 2 * sum(int(threads) for threads in self.client.nthreads().values()))
+            return sum(int(threads) for threads in self.client.nthreads().values())
         except OSError as problem:
             raise self._lost() from problem
 

@@ -7,25 +7,25 @@ shards and interruptions.
 
 from __future__ import annotations
 
-import signal
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numerics import simulate
 from numerics.dataset import read_dataset, write_dataset
 from numerics.executors import Executor, executor
+from numerics.interrupts import interrupts
 from numerics.plan import Block, Plan, shard_of, simulation
 from numerics.plan_file import plan_from, read_plan
 from numerics.provenance import provenance
 from numerics.sweep_folder import SweepFolder
 from theory.errors import InvalidInput, NotConverged
+from theory.model import model_names
 
 if TYPE_CHECKING:
     import xarray
@@ -126,11 +126,16 @@ def fill(
     """
     folder = SweepFolder(out)
     folder.check(plan)  # before a cluster is asked for anything
+    if (workers != 1 or dask is not None or slurm) and not _found_anywhere(plan):
+        raise InvalidInput(
+            f"model '{plan.model}' is registered in this process only, where one worker finds it; give workers = 1, or "
+            "the model as ./file.py:Class."
+        )
     with executor(workers=workers, dask=dask, slurm=slurm) as pool:
         folder.open(plan)
         mine = shard_of(list(plan.blocks()), shard)
         failed: dict[str, str] = {}
-        with _interrupts() as interrupted:
+        with interrupts() as interrupted:
             for _ in range(PASSES):
                 todo = [block for block in folder.missing(plan, mine) if block.name not in failed]
                 if announce is not None:
@@ -220,7 +225,7 @@ class _Run:
         try:
             while self.running or ((self.waiting or self.elsewhere or self.suspects) and not self.interrupted.is_set()):
                 if self.interrupted.is_set():
-                    for future in [f for f in self.running if f.cancel()]:
+                    for future in [f for f in self.running if self.pool.cancel(f)]:
                         self.store.release(self.running.pop(future).name)
                 else:
                     self._submit()
@@ -319,32 +324,18 @@ class _Run:
         if self.progress is None:
             return
         seconds = time.monotonic() - self.began
+        label = label or self.pool.trouble()
         if not label and self.work_done > 0 and seconds > 0:
             label = f"{_rate(self.made / seconds)}, {duration(seconds * self.work_left / self.work_done)} left"
         failed = f", {len(self.failed)} failed" if self.failed else ""
         self.progress((label or "starting") + failed, self.done, self.total)
 
 
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets; the second raises KeyboardInterrupt."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # handlers belong to the main thread
-        yield event
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-        print("Finishing the running tasks; press Ctrl-C again to stop at once.", file=sys.stderr, flush=True)
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _found_anywhere(plan: Plan) -> bool:
+    """Whether another process finds the model: in its file, built in, or installed."""
+    if plan.source is not None or plan.model in model_names():
+        return True
+    return plan.model in {point.name.replace("_", "-") for point in entry_points(group="spinodal.models")}
 
 
 def _cost(block: Block) -> float:

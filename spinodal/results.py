@@ -75,9 +75,9 @@ def load(path: Path | str) -> Any:
 
     Returns
     -------
-    Diagram, Record or dict
-        A `Diagram` for NetCDF, a `Record` for a simulation, and a dict of plain values for other JSON, such as
-        what any command prints with `--json`.
+    Diagram, xarray.Dataset, Record or dict
+        A `Diagram` or the data set of a sweep for NetCDF, a `Record` for a simulation, and a dict of plain values
+        for other JSON, such as what any command prints with `--json`.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def load(path: Path | str) -> Any:
     if not source.is_file():
         raise InvalidInput(f"'{source}' is not a file; give a result saved by spinodal.")
     if source.suffix.lower() == ".nc":
-        return _load_diagram(source)
+        return _load_netcdf(source)
     try:
         data = json.loads(source.read_text(encoding="utf-8"))
     except ValueError as problem:
@@ -102,15 +102,16 @@ def load(path: Path | str) -> Any:
     return Record.from_json(data) if data.get("kind") == "simulation" else data
 
 
-def _load_diagram(source: Path) -> Diagram:
+def _load_netcdf(source: Path) -> Any:
     from xarray import load_dataset
 
     from spinodal.diagrams import Diagram
 
     try:
-        return Diagram.from_dataset(load_dataset(source, engine="h5netcdf"))
+        data = load_dataset(source, engine="h5netcdf")
+        return data if "plan_sha256" in data.attrs else Diagram.from_dataset(data)
     except (OSError, KeyError, ValueError) as problem:
         reason = " ".join(str(problem).split())[:120]
         raise InvalidInput(
-            f"'{source}' is no phase diagram saved by spinodal ({reason}); give another file."
+            f"'{source}' is neither a phase diagram nor the data set of a sweep ({reason}); give another file."
         ) from problem

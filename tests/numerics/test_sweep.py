@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 import numerics.sweep
+import theory.model
 from numerics import dataset, simulate
 from numerics.plan_file import read_plan
 from numerics.store import Store
 from numerics.sweep import fill, parse_shard, sweep
-from numerics.sweep_folder import SweepFolder
+from numerics.sweep_folder import SweepFolder, SweepStatus
 from theory.errors import InvalidInput, NotConverged
+from theory.model import register
+from theory.models.hopfield import Hopfield
 from theory.models.random_features import RandomFeatures
 
 
@@ -164,6 +169,35 @@ def test_tasks_claimed_elsewhere_are_awaited_or_taken_over(slow, tmp_path, monke
 
     assert fill(ready, tmp_path / "out", progress=progress)
     assert any(label.startswith("waiting") for label, _ in told)
+
+
+def test_a_model_that_only_this_process_knows_runs_only_here(tmp_path):
+    @register
+    @dataclass(frozen=True)
+    class OfATest(Hopfield):
+        name = "of-a-test"
+
+    try:
+        table = {"model": "of-a-test", "N": [50], "samples": 1, "parameters": {"alpha": 0.1}}
+        with pytest.raises(InvalidInput, match="'of-a-test' is registered in this process only"):
+            sweep(table, out=tmp_path, workers=2)
+        assert sweep(table, out=tmp_path)["P"] == 5
+    finally:
+        del theory.model._REGISTRY["of-a-test"]
+
+
+def test_the_status_knows_who_is_at_work_and_how_fast(plan, tmp_path):
+    folder = SweepFolder(tmp_path)
+    fill(read_plan(plan), tmp_path, shard=(1, 2))
+    idle = folder.status()
+    assert (idle.done, idle.claimed, idle.rate, idle.remaining_seconds) == (idle.tasks // 2, 0, None, None)
+    name = folder.missing(read_plan(plan), list(read_plan(plan).blocks()))[0].name
+    with folder.store.claimed(name):
+        busy = folder.status()
+    assert busy.claimed == 1
+    assert busy.rate > 0
+    assert busy.remaining_seconds == pytest.approx(busy.missing / busy.rate)
+    assert SweepStatus(**busy.to_json()) == busy
 
 
 def test_shards():

@@ -73,6 +73,8 @@ def test_clusters_that_are_not_there(plan, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
     with pytest.raises(InvalidInput, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:9'"):
         sweep(plan, out=tmp_path / "out", dask="tcp://127.0.0.1:9")
+    with pytest.raises(InvalidInput, match=r"no Dask scheduler answers at 'none\.json'"):
+        sweep(plan, out=tmp_path / "out", dask="none.json")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InvalidInput, match="'sbatch' is not found"):
         sweep(plan, out=tmp_path / "out", slurm=True)

@@ -32,6 +32,7 @@ def test_a_sweep_tells_its_size_and_where_the_data_set_is(spinodal, plan):
         done.err == "2 alpha x 1 N x 3 samples = 6 samples in 4 tasks of up to 2, of which 0 are recorded in 'plan'.\n"
     )
     assert sp.sweep(plan, out="plan").equals(sp.sweep(plan, out="elsewhere"))
+    assert sp.load("plan/dataset.nc").equals(sp.load("elsewhere/dataset.nc"))
 
 
 def test_json_of_both_commands(spinodal, plan):
