@@ -22,6 +22,8 @@ if sys.argv[:1] != ["-m"]:
     neighbours.check()
 
 if TYPE_CHECKING:
+    from numerics.basins import Basin, Basins, basin, basins
+    from numerics.equilibration import Equilibration, equilibration
     from numerics.estimate import Measurement
     from numerics.records import Record
     from numerics.simulate import simulate
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
+    "numerics.basins": ("Basin", "Basins", "basin", "basins"),
+    "numerics.equilibration": ("Equilibration", "equilibration"),
     "numerics.estimate": ("Measurement",),
     "numerics.records": ("Record",),
     "numerics.simulate": ("simulate",),
@@ -72,9 +76,12 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Agreement",
     "Anderson",
+    "Basin",
+    "Basins",
     "Boundary",
     "Check",
     "Diagram",
+    "Equilibration",
     "FixedPoint",
     "Hopfield",
     "InvalidInput",
@@ -95,10 +102,13 @@ __all__ = [
     "Validation",
     "__version__",
     "agreement",
+    "basin",
+    "basins",
     "branch",
     "conformance",
     "diagram",
     "equations",
+    "equilibration",
     "load",
     "models",
     "nonlinearity",

@@ -46,6 +46,7 @@ def _root(
 def application() -> typer.Typer:
     """Return the typer application with all commands."""
     from spinodal.commands import (
+        basins,
         bench,
         cite,
         diagram,
@@ -64,7 +65,7 @@ def application() -> typer.Typer:
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_root)
     app.command("models")(answering(models.models))
-    for verb in (solve.VERB, threshold.VERB, diagram.VERB, simulate.VERB, validate.VERB):
+    for verb in (solve.VERB, threshold.VERB, diagram.VERB, simulate.VERB, validate.VERB, basins.VERB):
         app.add_typer(group(verb))
     app.command("sweep")(answering(sweep.sweep))
     app.command("status")(answering(status.status))
