@@ -21,11 +21,12 @@ from numerics.interactions import Interactions
 from numerics.series import Series
 from theory.errors import InvalidInput
 
-__all__ = ["ALGORITHMS", "Chains", "Observe", "append", "positive_integer", "temperatures_of"]
+__all__ = ["ALGORITHMS", "Chains", "Observe", "Recorder", "positive_integer", "temperatures_of"]
 
 Observe = Callable[[NDArray[np.int8]], Mapping[str, Any]]
 
 ALGORITHMS = ("metropolis", "heat-bath")
+_STRETCH = 256  # measurements
 _LAST_SWEEP = 2**32  # the sweep number is one 32-bit word of the counter
 
 
@@ -112,8 +113,10 @@ def temperatures_of(temperatures: ArrayLike, count: int, name: str) -> NDArray[n
         raise InvalidInput(f"{name} = {temperatures!r} is not a number; give numbers > 0.") from None
     if values.ndim > 1 or (values.ndim == 1 and values.size != count):
         raise InvalidInput(f"{name} has shape {values.shape}; give one number or {count} of them.")
-    if not (values > 0).all():  # NaN is caught here as well
-        raise InvalidInput(f"{name} = {temperatures!r} is not allowed; give numbers > 0 (T = 0 is numerics.dynamics).")
+    if not ((values > 0) & (values < np.inf)).all():  # NaN is caught here as well
+        raise InvalidInput(
+            f"{name} = {temperatures!r} is not allowed; give finite numbers > 0 (T = 0 is numerics.dynamics)."
+        )
     return np.ascontiguousarray(np.broadcast_to(values, (count,)))
 
 
@@ -124,13 +127,41 @@ def positive_integer(value: Any, name: str, *, least: int = 1) -> int:
     return int(value)
 
 
-def append(series: dict[str, Series], measured: Mapping[str, Any], *, every: int) -> None:
-    """Add one measurement of several observables to their series; new names begin new series."""
-    for name, values in measured.items():
-        row = np.atleast_1d(np.asarray(values, dtype=np.float64))
-        if name not in series:
-            series[name] = Series(row.size, every=every)
-        series[name].append(row)
+class Recorder:
+    """Adds measurements to series, in stretches: one by one they would cost more than a sweep of a small system.
+
+    Parameters
+    ----------
+    series : dict of str to Series
+        Changed in place; new names begin new series.
+    every : int
+        Sweeps between two measurements.
+    """
+
+    def __init__(self, series: dict[str, Series], *, every: int) -> None:
+        self.series, self.every = series, every
+        self._waiting: dict[str, list[NDArray[np.float64]]] = {}
+
+    def add(self, measured: Mapping[str, Any]) -> None:
+        """Add one measurement of several observables, (R,) arrays or scalars."""
+        for name, values in measured.items():
+            waiting = self._waiting.setdefault(name, [])
+            waiting.append(np.array(values, dtype=np.float64, ndmin=1))
+            if len(waiting) == _STRETCH:
+                self._flush(name)
+
+    def flush(self) -> None:
+        """Hand over what waits; call it at the end."""
+        for name in self._waiting:
+            self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        waiting = self._waiting[name]
+        if waiting:
+            if name not in self.series:
+                self.series[name] = Series(waiting[0].size, every=self.every)
+            self.series[name].extend(np.stack(waiting))
+            waiting.clear()
 
 
 def _spins_of(interactions: Interactions, spins: ArrayLike) -> NDArray[np.int8]:
@@ -149,6 +180,6 @@ def _keys_of(keys: ArrayLike | None, walkers: int) -> NDArray[np.uint32]:
     found = np.asarray(keys)
     if found.shape != (walkers, 3) or found.dtype != np.uint32:
         raise InvalidInput(
-            f"keys have shape {found.shape} and type {found.dtype}; give ({walkers}, 3) uint32, one rng.stream per walker."
+            f"keys have shape {found.shape} and type {found.dtype}; give ({walkers}, 3) uint32, a stream for each."
         )
     return np.ascontiguousarray(found)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.errors import InvalidInput
 
-__all__ = ["configurations", "energies", "stable_states"]
+__all__ = ["averages", "boltzmann", "configurations", "energies", "stable_states"]
 
 _LARGEST = 16
 
@@ -57,4 +57,57 @@ def stable_states(couplings: ArrayLike, *, tie: str = "keep") -> NDArray[np.int6
     if tie == "plus":
         stable &= ~((fields == 0) & (spins < 0)).any(axis=1)
     found: NDArray[np.int64] = spins[stable]
+    return found
+
+
+def boltzmann(couplings: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """Return the Boltzmann probability of all 2^N configurations, a (2^N,) array in the order of `configurations`.
+
+    Parameters
+    ----------
+    couplings : (N, N) array
+        J, in the units of the temperature.
+    temperature : float
+        Positive; infinity gives equal probabilities.
+
+    Raises
+    ------
+    InvalidInput
+        For a temperature that is not positive, or N > 16.
+
+    Examples
+    --------
+    >>> boltzmann([[0, 1], [1, 0]], 1 / np.log(2)).tolist()  # E = -1, 1, 1, -1
+    [0.4, 0.1, 0.1, 0.4]
+    """
+    if not temperature > 0:
+        raise InvalidInput(f"temperature = {temperature} has no Boltzmann law; give a number > 0.")
+    E = energies(couplings)
+    weights = np.exp(-(E - E.min()) / temperature)
+    found: NDArray[np.float64] = weights / weights.sum()
+    return found
+
+
+def averages(couplings: ArrayLike, temperature: float, *, pattern: ArrayLike | None = None) -> dict[str, float]:
+    """Return exact equilibrium averages: 'energy' per spin, its 'variance', 'q2' and, with a pattern, 'm' and 'm_abs'.
+
+    q2 is the mean of q^2 of two independent replicas, ``sum_ij <s_i s_j>^2 / N^2``; m is xi.s/N and m_abs its size.
+
+    Examples
+    --------
+    >>> found = averages([[0, 1], [1, 0]], 1 / np.log(2), pattern=[1, 1])
+    >>> {key: round(value, 6) for key, value in found.items()}
+    {'energy': -0.3, 'variance': 0.16, 'q2': 0.68, 'm': 0.0, 'm_abs': 0.8}
+    """
+    J = np.asarray(couplings, dtype=np.float64)
+    N = J.shape[0]
+    p = boltzmann(J, temperature)
+    spins = configurations(N).astype(np.float64)
+    energy = energies(J) / N
+    mean = float(p @ energy)
+    pairs = spins.T @ (p[:, None] * spins)
+    found = {"energy": mean, "variance": float(p @ (energy - mean) ** 2), "q2": float((pairs**2).sum()) / N**2}
+    if pattern is not None:
+        m = spins @ np.asarray(pattern, dtype=np.float64) / N
+        found |= {"m": float(p @ m), "m_abs": float(p @ np.abs(m))}
     return found

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import ALGORITHMS, Chains, Observe, append, positive_integer, temperatures_of
+from numerics.chains import ALGORITHMS, Chains, Observe, Recorder, positive_integer, temperatures_of
 from numerics.interactions import Interactions
+from numerics.ladder import Ladder, ladder
 from numerics.series import Series
 from numerics.tempering import Tempering, temper
 from theory.errors import InvalidInput
 
-__all__ = ["ALGORITHMS", "Annealing", "Tempering", "Trajectory", "anneal", "sample", "temper"]
+__all__ = ["ALGORITHMS", "Annealing", "Ladder", "Tempering", "Trajectory", "anneal", "ladder", "sample", "temper"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,8 @@ def sample(
     spins : (R, N) array of +-1
         Start configurations.
     temperature : float or (R,) array
-        In the units of J (k_B = 1); of each walker, or of all.
+        In the units of J (k_B = 1); of each walker, or of all.  Far above all fields Metropolis flips nearly every spin
+        in every sweep and mixes slowly; the heat bath does not.
     sweeps : int
         N proposals each; a multiple of `every`.
     algorithm : {'metropolis', 'heat-bath'}
@@ -141,13 +143,14 @@ def sample(
     total, every = positive_integer(sweeps, "sweeps"), positive_integer(every, "every")
     if total % every:
         raise InvalidInput(f"sweeps = {total} is no multiple of every = {every}; measure at whole intervals.")
-    found = {} if series is None else series
+    found: dict[str, Series] = {} if series is None else series
+    record = Recorder(found, every=every)
     for done in range(every, total + 1, every):
         chains.advance(beta, every)
-        measured = {"energy": chains.energies(), **(observe(chains.spins()) if observe else {})}
-        append(found, measured, every=every)
+        record.add({"energy": chains.energies(), **(observe(chains.spins()) if observe else {})})
         if progress:
             progress("sweeps", done, total)
+    record.flush()
     return Trajectory(chains.spins(), chains.sweep, found, chains.accepted / (total * chains.N))
 
 
@@ -178,10 +181,10 @@ def anneal(
     Examples
     --------
     >>> from numerics.interactions import from_matrix
-    >>> ring = from_matrix(np.roll(np.eye(8), 1, axis=1) + np.roll(np.eye(8), -1, axis=1))
+    >>> magnet = from_matrix((1 - np.eye(8)) / 8)
     >>> start = np.where(np.arange(8) % 2, 1, -1)[None]
-    >>> anneal(ring, start, temperatures=np.geomspace(3.0, 0.1, 50), sweeps_each=20).energies[-1].tolist()
-    [-1.0]
+    >>> anneal(magnet, start, temperatures=np.geomspace(3.0, 0.1, 50), sweeps_each=20).energies[-1].tolist()
+    [-0.4375]
     """
     chains = Chains(
         interactions, spins, algorithm=algorithm, keys=keys, backend=backend, threads=threads, sweep=first_sweep

@@ -15,6 +15,7 @@ from numerics import disorder, montecarlo, rng
 from numerics.disorder import Sample
 from numerics.equilibration import Equilibration, equilibration
 from numerics.interactions import Interactions, interactions
+from numerics.ladder import ladder
 from numerics.observables import Condensed, feature_power, overlaps, pattern_power, replica_overlaps
 from numerics.series import Series
 from numerics.starts import corrupted, overlap_before, random_spins
@@ -27,6 +28,7 @@ __all__ = ["Sampled", "overlap_bins", "sampled", "summary"]
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
 _MEASUREMENTS = 1024  # per run, about: neighbouring sweeps say little that is new
+_UNEQUAL = 0.3  # relative difference of exchange rates that a ladder may have: each sample tunes its own
 _STRETCH = 64  # measurements
 _PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
 _BINS = 50  # of P(q), about
@@ -221,10 +223,17 @@ def _tempered(
     assert plan.sweeps is not None
     R = len(spins)
     highest = _forgetful(plan, couplings, rng.stream(*name, "forget"))
-    tuning = {"backend": plan.backend, "threads": plan.threads}
+    tuning: dict[str, Any] = {"backend": plan.backend, "threads": plan.threads}
     rungs = np.array([plan.temperature])
     if highest > plan.temperature:
-        rungs = montecarlo.ladder(couplings, lowest=plan.temperature, highest=highest, **tuning)
+        rungs = ladder(
+            couplings,
+            lowest=plan.temperature,
+            highest=highest,
+            tolerance=_UNEQUAL,
+            key=rng.stream(*name, "ladder"),
+            **tuning,
+        ).temperatures
     K = len(rungs)
     keys = np.stack([[rng.stream(*name, "temper", r, k) for k in range(K)] for r in range(R)])
     lowest = itertools.cycle([True] + [False] * (K - 1))  # each measurement goes through the rungs from below

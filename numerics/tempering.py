@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import Chains, Observe, append, positive_integer, temperatures_of
+from numerics.chains import Chains, Observe, Recorder, positive_integer, temperatures_of
 from numerics.interactions import Interactions
 from numerics.kernels.philox import philox
 from numerics.kernels.thresholds import logarithms
@@ -42,9 +42,9 @@ class Tempering:
         Sweeps since the very start.
     series : tuple of K dicts of str to Series
         At each temperature: 'energy' (per spin) and what `observe` returned, R chains.
-    chances : Series of K - 1 chains, or None
-        Probability with which each pair of neighbours would exchange, at each round, averaged over the sets: exchange
-        rates with less noise than counted ones.  None for K = 1.
+    chances : tuple of K - 1 Series
+        Probability with which each pair of neighbours would exchange, at each round, R chains: exchange rates with
+        less noise than counted ones.
     attempts, exchanges : (K - 1,) int64 array
     round_trips : (R, K) int64 array
         Returns of each walker to the lowest temperature by way of the highest.
@@ -59,7 +59,7 @@ class Tempering:
     walkers: NDArray[np.int64]
     sweeps: int
     series: tuple[dict[str, Series], ...]
-    chances: Series | None
+    chances: tuple[Series, ...]
     attempts: NDArray[np.int64]
     exchanges: NDArray[np.int64]
     round_trips: NDArray[np.int64]
@@ -160,7 +160,9 @@ def temper(
             f"the run stands at sweep {chains.sweep}, no multiple of swap_every = {pause}; keep its swap_every."
         )
     series: tuple[dict[str, Series], ...] = tuple({} for _ in range(K)) if before is None else before.series
-    chances = (Series(K - 1, every=pause) if K > 1 else None) if before is None else before.chances
+    chances = tuple(Series(R, every=pause) for _ in range(K - 1)) if before is None else before.chances
+    records = [Recorder(found, every=interval) for found in series]
+    waiting: list[NDArray[np.float64]] = []
     attempts, exchanges = (
         np.zeros((2, K - 1), dtype=np.int64) if before is None else (before.attempts.copy(), before.exchanges.copy())
     )
@@ -185,18 +187,23 @@ def temper(
             exchanges[pairs] += swap[pairs]
             for k in pairs[swap[pairs]]:
                 where[r, k], where[r, k + 1] = where[r, k + 1], where[r, k]
-        if chances is not None:
-            chances.append(chance.mean(axis=0))
+        waiting.append(chance.copy())
+        if len(waiting) == 256 or done == total:
+            for pair, found in zip(np.stack(waiting).transpose(2, 0, 1), chances, strict=True):
+                found.extend(pair)
+            waiting.clear()
         _head(where, trips, heading)
         if done % interval == 0:
             for k in range(K):
-                append(series[k], {"energy": energies[sets[:, 0], where[:, k]]}, every=interval)
+                records[k].add({"energy": energies[sets[:, 0], where[:, k]]})
             if observe:
                 now = chains.spins().reshape(R, K, N)
                 for k in range(K):
-                    append(series[k], observe(now[sets[:, 0], where[:, k]]), every=interval)
+                    records[k].add(observe(now[sets[:, 0], where[:, k]]))
             if progress:
                 progress("sweeps", done, total)
+    for record in records:
+        record.flush()
     return Tempering(
         ladder,
         chains.spins().reshape(R, K, N)[sets, where],

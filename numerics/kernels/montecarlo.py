@@ -3,8 +3,8 @@ r"""Sweeps of many walkers over one set of couplings, at a temperature, with mai
 Two things are kept apart.  The *law of one update* says below what s H must be for a spin to flip, given its word:
 exactly (:func:`_thresholds`), and by a bound that is cheap and never too small (:func:`_hopeful`,
 :func:`_within_reach`).  The *sweep machinery* draws words ahead, skips stretches without a candidate, visits sites in
-the order 0, 1, ..., N-1 and adds rows of couplings to fields.  Spins of another kind bring their own law and their own update of fields; words,
-chunks and walkers stay.
+the order 0, 1, ..., N-1 and adds rows of couplings to fields.  Spins of another kind bring their own law and their own
+update of fields; words, chunks and walkers stay.
 
 Walkers advance together, chunk by chunk, so that a row of couplings which one of them has fetched serves the others.
 """

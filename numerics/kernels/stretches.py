@@ -131,11 +131,11 @@ def _adder(rows: int) -> Any:
 
         return signature, generate
 
-    typed.__doc__ = f"""Add signs[n + k] times twice row sites[n + k] of N J, k < {rows}, and `shift` to fields from `place` on.
+    typed.__doc__ = f"""Add signs[n + k] times twice row sites[n + k] of N J, k < {rows}, and `shift` to the fields.
 
-    Only columns `first` to `last` - 1; what is left of whole stretches is done in a last one that ends at `last`, which
-    must be 32 at least.  `matrix` (N, N) holds N J or, as int8, half of
-    it; `signs` are int16, +-1.  Row `upcoming` is fetched into the cache meanwhile.
+    Fields begin at `place`.  Only columns `first` to `last` - 1; what is left of whole stretches is done in a last one
+    that ends at `last`, which must be 32 at least.  `matrix` (N, N) holds N J or, as int8, half of it; `signs` are +-1
+    in int16.  Row `upcoming` is fetched into the cache meanwhile.
     """
     return typed
 
