@@ -9,7 +9,8 @@ The rule, for one observable measured at sizes N_1 < N_2 < ...:
 2. The differences are extrapolated in 1/N, or in the power of 1/N that the phase has (`exponent`; one size: taken
    as it is). The error is multiplied by sqrt(nu / (nu - 2)), nu + 1 being the smallest number of samples per size,
    because errors are themselves estimated (Student); and by sqrt(chi2 / dof) where the fit is worse than chance
-   allows (chi2 / dof > 1).
+   allows (chi2 / dof > 1). Near a continuous transition the sizes at hand may not show the asymptotic power yet; where
+   several powers are given, the first is used, and the largest change that another one makes is added to the error.
 3. *disagrees* if the difference exceeds `max_pull` errors (with a single size also a fraction `effect` of the
    theory's value, as corrections in 1/N cannot be told from a disagreement there);
    *agrees* if it does not and `max_pull` errors are below `effect` times the theory's value, so that a
@@ -49,6 +50,8 @@ from theory.errors import InvalidInput
 __all__ = ["Agreement", "Comparison", "Verdict", "agreement", "compare"]
 
 Verdict = Literal["agrees", "disagrees", "underpowered"]
+# One power of 1/N, or the asymptotic one and others.
+Powers = float | tuple[float, ...]
 _LEAVES = ("example", "feature", "mixture")
 _BOUNDED = ("m", "overlap", "t", "q")
 
@@ -74,7 +77,7 @@ class Comparison:
     dof : int
         Of the extrapolation.
     exponent : float
-        Power of 1/N in it.
+        Power of 1/N in it, the first of several.
     verdict : {'agrees', 'disagrees', 'underpowered'}
     reason : str
     """
@@ -140,7 +143,7 @@ def agreement(
     rs_stable: bool | None = None,
     max_pull: float = 3.0,
     effect: float = 0.05,
-    exponent: float | Mapping[str, float] = 1.0,
+    exponent: Powers | Mapping[str, Powers] = 1.0,
 ) -> Agreement:
     """Judge a theory by simulations; the rule is in the module's documentation.
 
@@ -157,8 +160,9 @@ def agreement(
         Largest difference that counts as agreement, in errors.
     effect : float
         Relative difference that the errors must be able to show.
-    exponent : float or dict of float
-        Power of 1/N in the extrapolation, of all observables or by name (1 for those not named).
+    exponent : float, tuple of float, or dict of these
+        Power of 1/N in the extrapolation, or the asymptotic one and others that the sizes may show; of all observables
+        or by name (1 for those not named).
 
     Raises
     ------
@@ -216,7 +220,7 @@ def compare(
     *,
     max_pull: float = 3.0,
     effect: float = 0.05,
-    exponent: float = 1.0,
+    exponent: Powers = 1.0,
 ) -> Comparison:
     """Apply rules 2 and 3 to one observable.
 
@@ -236,16 +240,19 @@ def compare(
     differences = [m.value - t for m, t in zip(measured, theory, strict=True)]
     pulls = [d / e if e > 0 else math.nan for d, e in zip(differences, errors, strict=True)]
     freedom = min(m.n for m in measured) - 1
+    powers = exponent if isinstance(exponent, tuple) else (exponent,)
     chi2: float | None = None
-    dof = 0
+    dof, choice = 0, 0.0
     difference, error = differences[-1], errors[-1]
     if freedom < 3 or not all(e > 0 for e in errors):
         error = math.nan
     elif len(N) > 1:
-        fit = extrapolate(N, differences, errors, exponent=exponent)
+        fit, *others = [extrapolate(N, differences, errors, exponent=power) for power in powers]
         difference, error, chi2, dof = fit.value, fit.error, fit.chi2, fit.dof
         error *= math.sqrt(max(1.0, chi2 / dof)) if dof else 1.0
+        choice = max((abs(other.value - fit.value) for other in others), default=0.0)
     error *= math.sqrt(freedom / (freedom - 2)) if freedom > 2 else math.nan
+    error = math.hypot(error, choice)
     limit = effect * (1.0 if theory[-1] == 0.0 and observable in _BOUNDED else abs(theory[-1]))
     seen = f"{effect:g}" if theory[-1] == 0.0 else f"{100 * effect:g} %"
     pull = difference / error
@@ -275,7 +282,7 @@ def compare(
         pull=pull,
         chi2=chi2,
         dof=dof,
-        exponent=exponent,
+        exponent=powers[0],
         verdict=verdict,
         reason=reason,
     )

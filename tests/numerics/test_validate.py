@@ -212,3 +212,11 @@ def test_where_nothing_is_condensed_q_decides():
     found = agreement({"q": 0.3, "m": 0.5}, m_blunt, exponent={"q": 0.5})
     assert found.comparisons["m"].verdict == "underpowered"
     assert found.verdict == "agrees"
+
+
+def test_powers_that_the_sizes_may_show_cost_certainty():
+    data = records(m=0.9, spread=0.002)
+    one, two = (agreement({"m": 0.9}, data, exponent=e).comparisons["m"] for e in (1.0, (1.0, 0.5)))
+    other = agreement({"m": 0.9}, data, exponent=0.5).comparisons["m"]
+    assert (two.value, two.exponent) == (one.value, 1.0)
+    assert two.error == pytest.approx(math.hypot(one.error, other.value - one.value), rel=1e-12)
