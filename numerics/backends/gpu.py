@@ -60,6 +60,9 @@ def quench(
     device = device or cuda()
     keys = np.ascontiguousarray(keys, dtype=np.uint32)
     start = np.ascontiguousarray(spins, dtype=np.int8)
+    if not len(start):
+        none = np.zeros(0, dtype=np.int64)
+        return start, none, none, none
     options: dict[str, Any] = {"order": order, "tie": tie, "max_sweeps": max_sweeps, "threads": block}
     if interactions.matrix is None:
         return gpu_overlap.quench(gpu_overlap.uploaded(device, interactions), start, keys, **options)

@@ -140,14 +140,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., object]:
     if shutil.which("g++") is None:
         pytest.skip("g++ is not on this machine")
     module = emulator()
-    library = ctypes.CDLL(str(module.compiled(TOY, tmp_path_factory.mktemp("toy"))))
-
-    def device(schedule: int) -> object:
-        made = module.Emulated(Path(), schedule=schedule)
-        made._libraries["toy"] = library
-        return made
-
-    return device
+    folder = tmp_path_factory.mktemp("toy")
+    return lambda schedule: module.Emulated(folder, schedule=schedule)
 
 
 @pytest.mark.parametrize("schedule", [0, 1, 2])
@@ -155,10 +149,10 @@ def test_barriers_votes_and_exchanges(toy: Callable[..., object], schedule: int)
     device = toy(schedule)
     given = device.put(np.arange(64, dtype=np.int32))
     out = device.empty((64,), np.int32)
-    device.launch("toy", "mirror", blocks=1, threads=64, arguments=(given, out, np.int32(1)), shared=256)
+    device.run(TOY, "mirror", 1, 64, (given, out, np.int32(1)), 256)
     assert out.tolist() == list(range(63, -1, -1))
     votes, xored, any_ = (device.empty((64,), kind) for kind in (np.uint32, np.int32, np.int32))
-    device.launch("toy", "warps", blocks=1, threads=64, arguments=(votes, xored, any_))
+    device.run(TOY, "warps", 1, 64, (votes, xored, any_), 256)
     expected = [sum(1 << lane for lane in range(32) if (32 * warp + lane) % 3 == 0) for warp in (0, 1)]
     assert votes.tolist() == [expected[0]] * 32 + [expected[1]] * 32
     assert xored.tolist() == [32 * (t // 32) + ((t % 32) ^ 5) for t in range(64)]
@@ -171,7 +165,7 @@ def test_a_missing_barrier_shows(toy: Callable[..., object]) -> None:
         device = toy(schedule)
         out = device.empty((64,), np.int32)
         arguments = (device.put(np.arange(64, dtype=np.int32)), out, np.int32(0))
-        device.launch("toy", "mirror", blocks=1, threads=64, arguments=arguments, shared=256)
+        device.run(TOY, "mirror", 1, 64, arguments, 256)
         found.append(out.tolist())
     assert any(one != list(range(63, -1, -1)) for one in found)
 
@@ -180,10 +174,10 @@ def test_misuse_of_the_device_is_an_error(toy: Callable[..., object]) -> None:
     device = toy(0)
     out = device.empty((64,), np.int32)
     with pytest.raises(RuntimeError, match="not reached by all"):
-        device.launch("toy", "parted", blocks=1, threads=64, arguments=(out,))
+        device.run(TOY, "parted", 1, 64, (out,), 256)
     with pytest.raises(RuntimeError, match="shared memory was written beyond"):
-        device.launch("toy", "beyond", blocks=1, threads=64, arguments=(out, np.int32(1)), shared=256)
+        device.run(TOY, "beyond", 1, 64, (out, np.int32(1)), 256)
     with pytest.raises(RuntimeError, match="arguments are"):
-        device.launch("toy", "beyond", blocks=1, threads=64, arguments=(out, np.int64(0)), shared=256)
+        device.run(TOY, "beyond", 1, 64, (out, np.int64(0)), 256)
     with pytest.raises(RuntimeError, match="beyond the end of an array"):
-        device.launch("toy", "beyond", blocks=1, threads=64, arguments=(out, np.int32(0)), shared=256)
+        device.run(TOY, "beyond", 1, 64, (out, np.int32(0)), 256)

@@ -23,6 +23,7 @@ from numerics.interactions import Interactions, from_matrix, interactions
 from theory.ensembles import TANH, IidPatterns, RandomFeaturePatterns
 from theory.errors import InvalidInput, MissingExtra
 
+EMULATOR = Path(__file__).parent / "cuda_emulator"
 DENSE = ("dense-int8", "dense-int16", "dense-int32", "dense-float32")
 ENGINES = (*DENSE, "overlap-bits", "overlap-int8")
 
@@ -35,16 +36,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shared / "emulated"
 
 
-def emulated(folder: Path, **options: Any) -> Any:
-    if shutil.which("g++") is None:
-        pytest.skip("g++ is not on this machine, so CUDA sources cannot be run on the CPU")
-    path = Path(__file__).parent / "cuda_emulator" / "device.py"
-    spec = importlib.util.spec_from_file_location("cuda_emulator_device", path)
+def loaded(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"loaded_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look themselves up
     spec.loader.exec_module(module)
-    return module.Emulated(folder, **options)
+    return module
+
+
+def emulated(folder: Path, **options: Any) -> Any:
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not on this machine, so CUDA sources cannot be run on the CPU")
+    return loaded(EMULATOR / "device.py").Emulated(folder, **options)
 
 
 @pytest.fixture(params=["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -259,6 +264,50 @@ def test_without_a_device_one_sentence_and_no_fallback(
     devices.cuda.cache_clear()
 
 
+def test_products_are_exact(device: Any) -> None:
+    """Where partial sums come close to what the types hold."""
+    draws = rng.words(rng.stream("products"), rows=2, columns=32 * 8176).astype(np.int64)
+    bytes_ = (draws % 256 - 128).reshape(2, 32, 8176)
+    bytes_[:, 0], bytes_[:, 1] = -128, 127
+    # 8174 products of 2048 and two odd ones: an accumulator that drops a bit of 24 shows it.
+    halves = np.where(draws % 2, 1, -1).reshape(2, 32, 8176)
+    halves[0] *= 2048
+    halves[:, 0], halves[0, :, :2] = abs(halves[:, 0]), 1
+    for values, kind, made in ((bytes_, np.int8, np.int32), (halves, np.float16, np.float32)):
+        left, right = (device.zeros((32, 8176), kind) for _ in range(2))
+        left[:], right[:] = (device.put(values[side].astype(kind)) for side in (0, 1))
+        out = device.empty((32, 32), made)
+        device.product(left, right, out)
+        assert np.array_equal(device.get(out), values[0] @ values[1].T)
+
+
+def test_calls_of_cupy_have_the_right_form(folder: Path) -> None:
+    cupy = loaded(EMULATOR / "fake_cupy.py").fake_cupy(emulated(folder))
+    device = devices.Cuda(cupy)
+    for engine in ("dense-int8", "overlap-bits"):
+        assert same(*both_quench(interactions(patterns(97, 31), engine=engine), device))
+    for couplings in (scaled(1), scaled(1100)):
+        assert same(*both_sample(couplings, device, "metropolis", "lazy"))
+    small = devices.Cuda(loaded(EMULATOR / "fake_cupy.py").fake_cupy(emulated(folder), memory=5000))
+    with pytest.raises(InvalidInput, match=r"no room for 1\.09e-05 GB more; use fewer starts"):
+        both_quench(interactions(patterns(97, 31), engine="dense-int8"), small)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("round_", range(3))
+@pytest.mark.parametrize("engine", ["dense-int8", "dense-int16", "dense-int32", "overlap-bits"])
+def test_many_large_replicas_on_a_real_device(engine: str, round_: int) -> None:
+    """Warps that really run side by side: sizes at which a missing barrier would show."""
+    couplings = interactions(patterns(1500, 150, round_), engine=engine)
+    first = (couplings, starts(300, 1500), keys(300))
+    for order in ("random", "sequential", "synchronous"):
+        options: dict[str, Any] = {"order": order, "tie": "keep", "max_sweeps": 1000}
+        assert same(gpu.quench(*first, **options), backend_named("cpu").quench(*first, threads=4, **options))
+    device = devices.cuda()
+    for variant in ("auto",) if engine == "overlap-bits" else ("fields", "lazy"):
+        assert same(*both_sample(couplings, device, "heat-bath", variant, R=300))
+
+
 PLANTED = [
     ("quench", "holder[last] == last && holder[other] == last", "holder[other] == last"),
     ("sampling", "k = k - 1.0", "k = k - 2.0"),
@@ -315,12 +364,7 @@ def test_the_benchmark_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     if not (root / "benchmarks" / "gpu.py").exists():
         pytest.skip("benchmarks are part of a source checkout only")
     monkeypatch.syspath_prepend(str(root / "benchmarks"))
-    spec = importlib.util.spec_from_file_location("benchmark_gpu", root / "benchmarks" / "gpu.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "benchmark_gpu", module)
-    spec.loader.exec_module(module)
+    module = loaded(root / "benchmarks" / "gpu.py")
     clock = iter(range(1000))
 
     def timer(work: Any) -> float:

@@ -67,7 +67,6 @@ class Emulated:
     ) -> None:
         # edit = (program, old text, new text) plants an error in a source.
         self.folder, self.schedule, self.shared_memory, self.edit = folder, schedule, shared_memory, edit
-        self.launched: list[str] = []
         self._libraries: dict[str, ctypes.CDLL] = {}
         self._guards: list[NDArray[np.uint8]] = []
 
@@ -97,14 +96,19 @@ class Emulated:
     def launch(
         self, program: str, kernel: str, *, blocks: int, threads: int, arguments: tuple[Any, ...], shared: int = 0
     ) -> None:
-        self.launched.append(kernel)
-        if program not in self._libraries:
-            text = source(program)
-            if self.edit and self.edit[0] == program:
-                assert self.edit[1] in text, self.edit
-                text = text.replace(self.edit[1], self.edit[2])
-            self._libraries[program] = ctypes.CDLL(str(compiled(text, self.folder)))
-        entry = getattr(self._libraries[program], f"launch_{kernel}")
+        text = source(program)
+        if self.edit and self.edit[0] == program:
+            assert self.edit[1] in text, self.edit
+            text = text.replace(self.edit[1], self.edit[2])
+        self.run(text, kernel, blocks, threads, arguments, shared)
+
+    def run(
+        self, text: str, kernel: str, blocks: int, threads: int, arguments: tuple[Any, ...], shared: int = 0
+    ) -> None:
+        """Run a kernel of a program that is given as text."""
+        if text not in self._libraries:
+            self._libraries[text] = ctypes.CDLL(str(compiled(text, self.folder)))
+        entry = getattr(self._libraries[text], f"launch_{kernel}")
         entry.restype = ctypes.c_char_p
         types, cells = [], []
         for value in arguments:
