@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from theory.errors import InvalidInput, MissingExtra, NotConverged
 
-__all__ = ["Executor", "dask_cluster", "executor", "local", "slurm_cluster"]
+__all__ = ["ONE_THREAD", "Executor", "dask_cluster", "executor", "local", "slurm_cluster"]
 
 # The kernels of one task use one core; so must the matrix products.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")

@@ -57,7 +57,8 @@ def sweep(
     out : path
         Folder of the sweep.  One that holds part of the same plan, or of one that this plan extends, is continued.
     workers : int
-        Processes; the result does not depend on it.
+        Processes; the result does not depend on it.  One is this process: patterns that are not +-1 then agree with
+        other numbers of workers up to rounding, unless this process has OMP_NUM_THREADS=1, as the command has.
     dask, slurm
         Run on a cluster instead; see :func:`numerics.executors.executor`.
     progress : callable, optional

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +37,10 @@ def sweep(
 
     A run that was stopped in any way goes on where it was; several runs may share a folder.
     """
+    from numerics.executors import ONE_THREAD
+
+    if "numpy" not in sys.modules:  # tasks of this process then round as those of worker processes do
+        os.environ.update(ONE_THREAD)
     from numerics.plan_file import read_plan
     from numerics.sweep import fill, parse_shard
     from numerics.sweep_folder import SweepFolder
@@ -70,8 +76,6 @@ def sweep(
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

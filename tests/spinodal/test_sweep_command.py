@@ -35,6 +35,18 @@ def test_a_sweep_tells_its_size_and_where_the_data_set_is(spinodal, plan):
     assert sp.load("plan/dataset.nc").equals(sp.load("elsewhere/dataset.nc"))
 
 
+def test_one_worker_rounds_as_two_do(plan, tmp_path):
+    """Patterns that are not +-1, whose matrix products depend on the number of threads of the linear algebra."""
+    plan.write_text(
+        'model = "random-features"\nN = [300]\nsamples = 2\nsamples_per_task = 1\n[parameters]\nalpha = 0.1\n'
+        'alpha_d = 0.5\ntemperature = 0.3\nnonlinearity = "tanh"\n[run]\nsweeps = 50\nreplicas = 2\n'
+    )
+    for workers in "12":
+        command = [sys.executable, "-m", "spinodal", "sweep", plan, "--workers", workers, "--out", workers]
+        assert subprocess.run(command, capture_output=True, cwd=tmp_path).returncode == 0
+    assert sp.load("1/dataset.nc").equals(sp.load("2/dataset.nc"))
+
+
 def test_json_of_both_commands(spinodal, plan):
     done = spinodal("sweep", plan, "--shard", "1/2", "--out", "x", "--workers", 1, "--json")
     assert (done.code, done.data["done"], done.data["missing"], done.data["dataset"]) == (0, 2, 2, None)
