@@ -61,11 +61,11 @@ def enumerated(model: object, start: str, index: int) -> dict[str, float]:
         (HOPFIELD, "example", {"algorithm": "heat-bath"}),
         (FEATURES, "example", {"algorithm": "metropolis"}),
         (TANH, "random", {"algorithm": "heat-bath"}),
-        (replace(HOPFIELD, temperature=0.4), "random", {"algorithm": "tempering"}),
+        (replace(HOPFIELD, temperature=0.4), "random", {"algorithm": "tempering", "sweeps": 500, "replicas": 2}),
     ],
 )
 def test_averages_are_those_of_enumeration(model, start, options):
-    record = simulate(model, N, start=start, samples=SAMPLES, sweeps=1000, **options)
+    record = simulate(model, N, **{"start": start, "samples": SAMPLES, "sweeps": 1000} | options)
     right = [enumerated(model, start, index) for index in range(SAMPLES)]
     for name in right[0]:
         differences = np.array(record.values[name]) - [row[name] for row in right]
