@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from numerics.couplings import bits_by_site, halved, hebbian, narrowest, site_patterns
 from numerics.disorder import Sample
+from numerics.engine_choice import quickest
 from numerics.kernels import couplings as dense_kernels
 from numerics.kernels import overlap as overlap_kernels
 from theory.errors import InvalidInput, nearest
@@ -172,7 +173,7 @@ def interactions(sample: Sample, *, engine: str = "auto", work: str = "quench", 
             )
         return replace(from_matrix(hebbian(sample), normalisation=float(N)), P=P)
     if engine == "auto":
-        engine = _chosen(sample, work, starts)
+        engine = quickest(N, P, work=work, starts=starts)
     if engine == "overlap-int8":
         return Interactions(engine, N, P, float(N), P, patterns=site_patterns(sample))
     bits = bits_by_site(sample)
@@ -249,10 +250,6 @@ def _known(engine: str) -> None:
         close = nearest(str(engine), ("auto", *ENGINES))
         hint = f"; did you mean '{close}'?" if close else "."
         raise InvalidInput(f"engine '{engine}' is unknown; choose one of auto, {', '.join(ENGINES)}{hint}")
-
-
-def _chosen(sample: Sample, work: str, starts: int) -> str:
-    return "overlap-bits" if sample.P < 0.05 * sample.N else "dense"
 
 
 def _validated(J: ArrayLike) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["inlined", "kernel", "ones"]
+__all__ = ["inlined", "kernel", "merged", "ones"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +27,15 @@ def kernel(function: F) -> F:
 def inlined(function: F) -> F:
     """Compile `function` as part of the kernels that call it."""
     return cast(F, numba.njit(inline="always", error_model="numpy", nogil=True)(function))
+
+
+def merged(function: F) -> F:
+    """Compile `function` like a kernel, its machine code merged into that of every caller.
+
+    A call with array arguments costs 10 to 20 ns otherwise.  Unlike those of :func:`inlined`, branches that ask whether
+    an argument is None are dropped.
+    """
+    return cast(F, numba.njit(forceinline=True, error_model="numpy", nogil=True)(function))
 
 
 def _ones(typing_context: Any, word: Any) -> Any:

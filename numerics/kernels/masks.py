@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numerics.kernels.row_adds import LANES, ask, spread, vector_at
@@ -38,9 +39,12 @@ def _prefetch(typing_context: Any, address: Any) -> Any:
     return signature, generate
 
 
-def _sum_where_set(typing_context: Any, bits: Any, values: Any, words: Any) -> Any:
-    """Sum int32 `values` over the set bits of `words` > 0 words, modulo 2^32; both given by address."""
-    signature = types.int32(types.uintp, types.uintp, types.int64)
+def _sum_where_set(typing_context: Any, bits: Any, values: Any, words: Any, wide: Any) -> Any:
+    """Sum int32 `values` over the set bits of `words` > 0 words; both given by address.
+
+    Each lane adds up `words` values in 32 bits; `wide` says that their sum over lanes needs more.
+    """
+    signature = types.int64(types.uintp, types.uintp, types.int64, types.boolean)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         masks = builder.inttoptr(arguments[0], _half.as_pointer())
@@ -65,10 +69,14 @@ def _sum_where_set(typing_context: Any, bits: Any, values: Any, words: Any) -> A
             total.add_incoming(value, loop)
         builder.cbranch(builder.icmp_signed("<", following, arguments[2]), loop, after)
         builder.position_at_end(after)
-        total = builder.add(builder.add(new[0], new[1]), builder.add(new[2], new[3]))
-        kind = ir.FunctionType(_int, [_vector])
-        reduce = builder.module.declare_intrinsic("llvm.vector.reduce.add.v16i32", (), kind)
-        return builder.call(reduce, [total])
+        result = cgutils.alloca_once(builder, _long)
+        with builder.if_else(arguments[3]) as (wide, narrow):
+            with wide:
+                longer = [builder.sext(value, ir.VectorType(_long, LANES)) for value in new]
+                builder.store(_sum_of_lanes(builder, longer), result)
+            with narrow:
+                builder.store(builder.sext(_sum_of_lanes(builder, new), _long), result)
+        return builder.load(result)
 
     return signature, generate
 
@@ -101,6 +109,14 @@ def _add_signs(typing_context: Any, bits: Any, values: Any, words: Any, step: An
     return signature, generate
 
 
+def _sum_of_lanes(builder: Any, parts: list[Any]) -> Any:
+    total = builder.add(builder.add(parts[0], parts[1]), builder.add(parts[2], parts[3]))
+    kind = total.type
+    name = f"llvm.vector.reduce.add.v{LANES}{kind.element.intrinsic_name}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind.element, [kind]), name)
+    return builder.call(function, [total])
+
+
 def _chunk(builder: Any, masks: Any, numbers: Any, word: Any, lane: int) -> tuple[Any, Any]:
     """Return the mask of 16 bits and the place of the 16 numbers it refers to."""
     index = builder.add(builder.mul(word, _long(_UNROLLED)), _long(lane))
@@ -109,5 +125,5 @@ def _chunk(builder: Any, masks: Any, numbers: Any, word: Any, lane: int) -> tupl
 
 
 prefetch: Callable[[Any], Any] = intrinsic(_prefetch)
-sum_where_set: Callable[[Any, Any, Any], Any] = intrinsic(_sum_where_set)
+sum_where_set: Callable[[Any, Any, Any, Any], Any] = intrinsic(_sum_where_set)
 add_signs: Callable[[Any, Any, Any, Any], Any] = intrinsic(_add_signs)

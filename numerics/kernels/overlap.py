@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from numerics.kernels.compile import kernel, ones
+from numerics.kernels.compile import kernel, merged, ones
 from numerics.kernels.masks import add_signs, prefetch, sum_where_set
 
 __all__ = ["ask", "field", "fields", "flip", "overlaps", "row", "total"]
@@ -28,7 +28,7 @@ def total(P: Any, overlaps: Any) -> Any:
     return found
 
 
-@kernel
+@merged
 def ask(bits: Any, patterns: Any, i: Any) -> None:
     """Prefetch the patterns of site i."""
     # numba drops a branch that asks whether None is not None, and only that.
@@ -42,7 +42,7 @@ def ask(bits: Any, patterns: Any, i: Any) -> None:
             prefetch(start + np.uintp(line))
 
 
-@kernel
+@merged
 def field(bits: Any, patterns: Any, P: Any, i: Any, spin: Any, overlaps: Any, total: Any) -> Any:
     """Return N h_i as int64, exactly."""
     found = np.int64(0)
@@ -50,27 +50,24 @@ def field(bits: Any, patterns: Any, P: Any, i: Any, spin: Any, overlaps: Any, to
         start = np.uintp(bits.ctypes.data) + np.uintp(i * bits.strides[0])
         values = np.uintp(overlaps.ctypes.data)
         W = bits.shape[1]
-        # Sums wrap around at 2^32, which is exact as long as the result fits: so many words at once.
-        step = (2**31 - 1) // (64 * bits.shape[0])
-        if W <= step:
-            found = np.int64(sum_where_set(start, values, W))
-        else:
-            for w in range(0, W, step):
-                words = min(step, W - w)
-                found += np.int64(sum_where_set(start + np.uintp(8 * w), values + np.uintp(256 * w), words))
+        found = sum_where_set(start, values, W, 64 * W * bits.shape[0] >= 2**31)
         found = 2 * found - total
     if patterns is not None:
-        row = patterns[i]
-        step = (2**31 - 1) // patterns.shape[0]
+        step = P if P * patterns.shape[0] < 2**31 else (2**31 - 1) // patterns.shape[0]
         for first in range(0, P, step):
-            part = np.int32(0)
-            for mu in range(first, min(P, first + step)):
-                part = np.int32(part + np.int32(np.int32(row[mu]) * overlaps[mu]))
-            found += np.int64(part)
+            found += np.int64(_dot(patterns, i, overlaps, first, min(P, first + step)))
     return found - np.int64(P) * np.int64(spin)
 
 
-@kernel
+@merged
+def _dot(patterns: Any, i: Any, overlaps: Any, first: Any, last: Any) -> Any:
+    found = np.int32(0)
+    for mu in range(np.uint64(first), np.uint64(last)):  # unsigned indices make vectors
+        found = np.int32(found + np.int32(np.int32(patterns[i, mu]) * overlaps[mu]))
+    return found
+
+
+@merged
 def flip(bits: Any, patterns: Any, P: Any, i: Any, spin: Any, overlaps: Any) -> Any:
     """Turn spin i to `spin`: update the overlaps in place and return the change of their sum."""
     step = np.int32(2 * np.int32(spin))
@@ -82,9 +79,8 @@ def flip(bits: Any, patterns: Any, P: Any, i: Any, spin: Any, overlaps: Any) -> 
             change += np.int64(ones(bits[i, w]))
         change = np.int64(step) * (2 * change - np.int64(P))
     if patterns is not None:
-        row = patterns[i]
-        for mu in range(P):
-            overlaps[mu] = np.int32(overlaps[mu] + np.int32(step * np.int32(row[mu])))
+        for mu in range(np.uint64(P)):
+            overlaps[mu] = np.int32(overlaps[mu] + np.int32(step * np.int32(patterns[i, mu])))
     return change
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from numerics.kernels.compile import kernel
+from numerics.kernels.compile import kernel, merged
 from numerics.kernels.philox import permutation
 from numerics.kernels.rows import aligned, flip
 
@@ -76,7 +76,7 @@ def quench(
     return -1, flips
 
 
-@kernel
+@merged
 def _some(state: Any, fields: Any, order: Any, first: Any, zero: Any, plus: Any) -> Any:
     """Return whether a spin is unstable among _CHUNK places from `first` on, by vectors of gathered numbers."""
     # Unsigned indices cannot count from the end, and products are taken in the type of the fields, which numba would
@@ -96,7 +96,7 @@ def _some(state: Any, fields: Any, order: Any, first: Any, zero: Any, plus: Any)
     return count > 0
 
 
-@kernel
+@merged
 def _unstable(state: Any, fields: Any, order: Any, first: Any, last: Any, zero: Any, plus: Any) -> Any:
     """Return the first place k, first <= k < last, in the order whose spin is unstable; `last` if there is none."""
     k = first

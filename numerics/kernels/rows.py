@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from numerics.kernels.compile import kernel
+from numerics.kernels.compile import kernel, merged
 from numerics.kernels.row_adds import add_row
 
 __all__ = ["aligned", "flip"]
 
 
-@kernel
+@merged
 def flip(matrix: Any, parity: Any, i: Any, spin: Any, fields: Any, upcoming: Any) -> None:
     """Turn spin i to `spin` = +-1: add twice its row of N J to `fields` (N,), or subtract it.
 

@@ -29,7 +29,7 @@ def add_row(fields, matrix, i, up, parity, upcoming):
 
 def run(source: str, order: str, engine: str) -> bool:
     """Whether the kernels in `source` tell themselves from the reference by their trajectories or ends."""
-    plain = source.replace("from __future__ import annotations", "").replace("@kernel", "")
+    plain = source.replace("from __future__ import annotations", "").replace("@kernel", "").replace("@merged", "")
     lines = [line for line in plain.splitlines() if not line.startswith(("from numerics.kernels import", "_ask"))]
     space: dict[str, object] = {"__name__": "planted"}
     exec(compile("\n".join(lines), "planted", "exec"), space)
@@ -92,7 +92,12 @@ OVERLAP = inspect.getsource(overlap_quench)
 def run_overlap(field_source: str, source: str) -> bool:
     """As :func:`run`, for the overlap form with int8 patterns, which needs no vector instructions."""
     space: dict[str, object] = {"__name__": "planted"}
-    plain = (field_source + source).replace("from __future__ import annotations", "").replace("@kernel", "")
+    plain = (
+        (field_source + source)
+        .replace("from __future__ import annotations", "")
+        .replace("@kernel", "")
+        .replace("@merged", "")
+    )
     lines = [line for line in plain.splitlines() if not line.startswith(("from numerics.kernels.masks", "_ask"))]
     exec(compile("\n".join(lines), "planted", "exec"), space)
     space.update(_ask=lambda *where: None, _field=space["field"], _flip=space["flip"], _total=space["total"])
