@@ -38,7 +38,13 @@ Made by `python benchmarks/gpu.py --write`; its head says what is compared. Goal
 """
 READ = 2**31  # bytes of the array that is read
 SQUARE = 8192  # size of the large product
-QUENCHES = ((4000, 1056, "random"), (4000, 1056, "sequential"), (10_000, 1056, "random"))
+# The last entry: shuffles in shared memory, whatever room that leaves for other blocks, or the automatic choice.
+QUENCHES = (
+    (4000, 1056, "random", False),
+    (4000, 1056, "random", True),
+    (4000, 1056, "sequential", False),
+    (10_000, 1056, "random", False),
+)
 LAZY = ((4000, 2048, "halves"), (4000, 8192, "halves"), (10_000, 8192, "halves"), (10_000, 8192, "bytes"))
 SWEEPS = 3
 
@@ -59,7 +65,7 @@ def rows(
     device: Any = None,
     timer: Timer | None = None,
     card: str | None = None,
-    quenches: tuple[tuple[int, int, str], ...] = QUENCHES,
+    quenches: tuple[tuple[int, int, str, bool], ...] = QUENCHES,
     lazy: tuple[tuple[int, int, str], ...] = LAZY,
     read: int = READ,
     square: int = SQUARE,
@@ -67,9 +73,10 @@ def rows(
     """Rows of the table; the options let a test run it small and without a card."""
     device, timer = device or devices.cuda(), timer or by_events
     card = card or _card()
-    for N, R, order in quenches:
-        limit, case = reading(device, timer, read), quenching(device, timer, N, R, order)
-        yield _row(card, f"quench, {order} order", N, R, repeats, limit, case, 1e12, "TB/s")
+    for N, R, order, shared in quenches:
+        limit, case = reading(device, timer, read), quenching(device, timer, N, R, order, shared)
+        where = ", shuffled in shared memory" if shared else ""
+        yield _row(card, f"quench, {order} order{where}", N, R, repeats, limit, case, 1e12, "TB/s")
     for N, R, mode in lazy:
         limit, case = multiplying(device, timer, square, mode), sampling(device, timer, N, R, mode)
         yield _row(card, f"block-lazy, {mode}", N, R, repeats, limit, case, 1e12, "T op/s")
@@ -109,6 +116,7 @@ class Watched:
 
     def __init__(self, device: Any, timer: Timer, program: str) -> None:
         self.device, self.timer, self.program, self.seconds = device, timer, program, 0.0
+        self.shared_memory: int = device.shared_memory
 
     def launch(self, program: str, kernel: str, **options: Any) -> None:
         """See numerics.backends.device.Device."""
@@ -129,7 +137,7 @@ def _keys(R: int) -> np.ndarray:
     return np.stack([rng.stream("gpu", r) for r in range(R)])
 
 
-def quenching(device: Any, timer: Timer, N: int, R: int, order: str) -> Case:
+def quenching(device: Any, timer: Timer, N: int, R: int, order: str, shared: bool) -> Case:
     """Quench R random starts; the kernel alone is timed, with its shuffles and searches."""
     couplings = _couplings(N, N // 5)
     starts, keys = rng.signs(rng.stream("starts"), rows=R, columns=N), _keys(R)
@@ -139,6 +147,7 @@ def quenching(device: Any, timer: Timer, N: int, R: int, order: str) -> Case:
     def run() -> float:
         nonlocal flips
         watched = Watched(device, timer, "quench")
+        watched.shared_memory *= gpu_dense.BLOCKS if shared else 1
         there = gpu_dense.Dense(watched, dense.matrix, N, dense.parity, dense.largest, dense.field_dtype)
         flips = int(gpu_dense.quench(there, starts, keys, order=order, tie="keep", max_sweeps=10_000)[2].sum())
         return watched.seconds

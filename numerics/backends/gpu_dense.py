@@ -12,7 +12,7 @@ from numerics.backends.device import Device
 from numerics.interactions import Interactions
 from theory.errors import InvalidInput
 
-__all__ = ["LAWS", "VARIANTS", "Dense", "DenseWalkers", "hebbian", "quench", "uploaded"]
+__all__ = ["BLOCKS", "LAWS", "ORDERS", "TIES", "VARIANTS", "Dense", "DenseWalkers", "hebbian", "quench", "uploaded"]
 
 LAWS = {"metropolis": 0, "heat-bath": 1}
 ORDERS = {"random": 0, "sequential": 1, "greedy": 2, "synchronous": 3}
@@ -21,6 +21,7 @@ VARIANTS = ("auto", "fields", "lazy")
 
 _ROWS = 2048  # of couplings per product when all fields are found, and per upload
 _LAZY = 64  # sites per block-lazy step
+BLOCKS = 4  # of a multiprocessor that shuffles in shared memory must leave room for (a guess until it is measured)
 _WIDE = 1024  # walkers from which on a matrix product is worth its price (a guess until it is measured)
 _HOT = 0.005  # acceptance above which rows cost more than products (a guess until it is measured)
 
@@ -185,9 +186,13 @@ def _layout(dense: Dense, *, shuffled: bool) -> tuple[int, int]:
     words = (dense.N + 31) // 32
     bits = 32 + 16 * ((2 * words + 3) // 4)
     own = dense.pitch * dense.field_dtype.itemsize
-    for near, arrays in ((2, own + (12 * dense.N if shuffled else 0)), (1, own + 4 * dense.N), (0, 0)):
-        if bits + arrays <= dense.device.shared_memory:
-            return near, bits + arrays
+    memory = dense.device.shared_memory
+    everything = bits + own + (12 * dense.N if shuffled else 0)
+    if everything <= memory // BLOCKS or (not shuffled and everything <= memory):
+        return 2, everything
+    for near, needed in ((1, bits + own), (0, bits)):
+        if needed <= memory:
+            return near, needed
     raise InvalidInput(f"N = {dense.N} spins do not fit a thread block of backend 'gpu'; use backend 'cpu'.")
 
 

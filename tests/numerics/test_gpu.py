@@ -125,12 +125,11 @@ def test_wide_couplings_and_fields(factor: int, order: str, device: Any) -> None
     assert same(*both_quench(couplings, device, order=order))
 
 
-@pytest.mark.parametrize("memory", [100, 1_000, 4_000])
-def test_fields_and_shuffles_in_global_memory(memory: int, device: Any) -> None:
+@pytest.mark.parametrize(("memory", "layout"), [(100, 0), (1_000, 1), (10_000, 2)])
+def test_fields_and_shuffles_in_global_memory(memory: int, layout: int, device: Any) -> None:
     device.shared_memory = memory
     couplings = interactions(patterns(130, 20), engine="dense-int16")
-    expected = {100: 0, 1_000: 0, 4_000: 2}[memory]
-    assert gpu_dense._layout(gpu_dense.uploaded(device, couplings), shuffled=True)[0] == expected
+    assert gpu_dense._layout(gpu_dense.uploaded(device, couplings), shuffled=True)[0] == layout
     assert same(*both_quench(couplings, device))
     assert same(*both_quench(interactions(patterns(130, 700), engine="overlap-bits"), device))
 
@@ -320,6 +319,7 @@ PLANTED = [
     ("quench", "if (sizeof(Row) == 1 && i", "if (sizeof(Row) == 3 && i"),
     ("quench", "(unsigned)last + 1u", "(unsigned)last"),
     ("quench", "    int left = 1;", "    __syncthreads();\n    int left = 0;"),
+    ("quench", "if (layout == FIELDS_SHARED) copy(own", "if (layout == ALL_GLOBAL) copy(own"),
     ("sampling", "sweep, site, scales[r]", "sweep, start, scales[r]"),
     ("sampling", "(double)field > -limit", "(double)field > limit"),
     ("sampling", "                ++moves;\n                __syncthreads();", "                ++moves;"),
@@ -349,6 +349,7 @@ def test_planted_errors_are_caught(planted: tuple[str, str, str], folder: Path) 
                 for couplings in (interactions(patterns(97, 31), engine="dense-int16"), scaled(1100))
             )
         engines = ("overlap-bits",) if planted[0] == "overlap" else ("dense-int8", "dense-int16")
+        device.shared_memory = 1_000 if schedule else 232_448  # both ways of shuffling
         made = [interactions(s, engine=e) for e in engines for s in (patterns(97, 31), patterns(35, 4))]
         return all(same(*both_quench(couplings, device)) for couplings in (*made, scaled(1100)))
 
@@ -372,7 +373,12 @@ def test_the_benchmark_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         next(clock)
         return 2.0
 
-    small: dict[str, Any] = {"quenches": ((40, 2, "random"),), "lazy": ((40, 3, "halves"),), "read": 64, "square": 32}
+    small: dict[str, Any] = {
+        "quenches": ((40, 2, "random", True),),
+        "lazy": ((40, 3, "halves"),),
+        "read": 64,
+        "square": 32,
+    }
     rows = list(module.rows(1, device=emulated(folder), timer=timer, card="none", **small))
     assert [row.count("|") for row in rows] == [9, 9]
     assert ["quench, random order" in rows[0], "block-lazy, halves" in rows[1]] == [True, True]

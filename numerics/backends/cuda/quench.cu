@@ -9,9 +9,10 @@
 #define GREEDY 2
 #define SYNCHRONOUS 3
 
-// What is kept where: everything in shared memory, or the shuffle's two arrays in global memory, or all but the bits.
+// What is kept where: everything in shared memory; or only the fields, which make room there for the array that a
+// shuffle writes at random, while order and picks are in global memory; or all but the bits in global memory.
 #define ALL_SHARED 2
-#define SHUFFLE_GLOBAL 1
+#define FIELDS_SHARED 1
 #define ALL_GLOBAL 0
 
 struct Control {
@@ -23,6 +24,14 @@ struct Control {
 template <class Field>
 __device__ __forceinline__ bool unstable(int spin, Field field, int tie) {
     return spin > 0 ? field < 0 : (field > 0 || (tie == PLUS && field == 0));
+}
+
+// Between two barriers.
+template <class Field>
+__device__ __forceinline__ void copy(Field* to, const Field* from, int size) {
+    __syncthreads();
+    for (int j = threadIdx.x; j < size; j += blockDim.x) to[j] = from[j];
+    __syncthreads();
 }
 
 template <class Row, class Field>
@@ -134,8 +143,9 @@ __device__ void quench(const Row* matrix, int N, int pitch, int parity, signed c
         Field* near = reinterpret_cast<Field*>(arrays);
         for (int j = threadIdx.x; j < pitch; j += blockDim.x) near[j] = own[j];
         own = near;
-        visits = reinterpret_cast<int*>(near + pitch);
+        holder = reinterpret_cast<int*>(near);
         if (layout == ALL_SHARED) {
+            visits = reinterpret_cast<int*>(near + pitch);
             pick = visits + N;
             holder = pick + N;
         }
@@ -174,7 +184,11 @@ __device__ void quench(const Row* matrix, int N, int pitch, int parity, signed c
         }
     } else {
         for (int sweep = 0; sweep < max_sweeps; ++sweep) {
-            if (order == RANDOM) shuffle(keys + 3 * r, (unsigned)sweep, N, visits, pick, holder);
+            if (order == RANDOM) {
+                if (layout == FIELDS_SHARED) copy(fields + r * pitch, own, pitch);
+                shuffle(keys + 3 * r, (unsigned)sweep, N, visits, pick, holder);
+                if (layout == FIELDS_SHARED) copy(own, fields + r * pitch, pitch);
+            }
             const long long moved = visit(replica, search, order == RANDOM ? visits : (const int*)nullptr);
             flips += moved;
             if (moved == 0) {
