@@ -173,6 +173,11 @@ class Basins:
         data = records.read(path)
         if data.get("kind") != "basins":
             raise InvalidInput(f"'{path}' holds no basin maps; give a file written by Basins.save.")
+        return cls.from_json(data)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Basins:
+        """Inverse of :meth:`to_json`."""
         return cls(tuple(Basin.from_json(m) for m in data["maps"]))
 
 

@@ -75,9 +75,9 @@ def load(path: Path | str) -> Any:
 
     Returns
     -------
-    Diagram, xarray.Dataset, Record or dict
-        A `Diagram` or the data set of a sweep for NetCDF, a `Record` for a simulation, and a dict of plain values
-        for other JSON, such as what any command prints with `--json`.
+    Diagram, xarray.Dataset, Record, Basins or dict
+        A `Diagram` or the data set of a sweep for NetCDF, a `Record` for a simulation, `Basins` for basin maps, and
+        a dict of plain values for other JSON, such as what any command prints with `--json`.
 
     Raises
     ------
@@ -99,6 +99,10 @@ def load(path: Path | str) -> Any:
 
     if data.keys() == {"format", "sha256", "data"}:  # the envelope of a saved record
         data = read(source)
+    if data.get("kind") == "basins":
+        from numerics.basins import Basins
+
+        return Basins.from_json(data)
     return Record.from_json(data) if data.get("kind") == "simulation" else data
 
 

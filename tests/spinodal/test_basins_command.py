@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import spinodal as sp
+
 FAST = ("--N", 100, "--samples", 4, "--overlaps", "0.1,0.3,0.6")
 
 
@@ -20,6 +22,7 @@ def test_one_map_is_answered_saved_and_drawn(spinodal: Callable, tmp_path: Path)
     assert one["radius"]["kind"] in ("crossing", "whole")
     assert ran.data["files"] == [str(out), str(figure)]
     assert json.loads(out.read_text())["data"]["maps"][0]["values"] == one["values"]
+    assert sp.load(out).maps[0].to_json()["radius"] == one["radius"]
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
