@@ -20,12 +20,16 @@ from theory.errors import InvalidInput
 __all__ = ["available_memory", "cost", "dense_bytes", "quickest"]
 
 _BUILD, _BUILD_BIT = 0.5, 0.0008  # building: an element of N J, and each of its P bits
-_SCAN = 1.7  # one proposal of maintained fields, its place in the random order included
-_FLIP = 100.0  # what a flip costs beside its row
 _CORE = 0.05  # an element of a row in the core's own cache ...
-_MEMORY, _BYTE = 0.06, 0.03  # ... and beyond it, more by each of its bytes
+_MEMORY, _BYTE = 0.045, 0.03  # ... and beyond it, more by each of its bytes
 _CACHE = 4e6  # bytes of couplings from which on rows come from memory
-_PROPOSAL, _TERM = 7.0, 0.027  # overlap form: one proposal, and each of its P terms
+_PROPOSAL = 7.0  # overlap form: a proposal beside its P terms
+
+# By work.  Scan: one proposal of maintained fields, with its place in the order or its random word.  Flip: what a flip
+# costs beside its row (in a quench, above all a branch that could not be foreseen).  Term: one of P in the overlap form.
+_SCAN = {"quench": 1.7, "sampling": 3.0}
+_FLIP = {"quench": 100.0, "sampling": 10.0}
+_TERM = {"quench": 0.027, "sampling": 0.038}
 
 _SHARE = 0.6  # of the machine's memory that couplings may take
 
@@ -69,14 +73,14 @@ def cost(kind: str, N: int, P: int, *, work: str, starts: int) -> float:
         size = dense_bytes(N, P)
         element = _MEMORY + _BYTE * size / N**2 if size > _CACHE else _CORE
         building = N**2 * (_BUILD + _BUILD_BIT * P)
-        return 1e-9 * (building + starts * N * (_SCAN * sweeps + flips * (_FLIP + element * N)))
-    return 1e-9 * starts * N * (sweeps * (_PROPOSAL + _TERM * P) + flips * _TERM * P)
+        return 1e-9 * (building + starts * N * (_SCAN[work] * sweeps + flips * (_FLIP[work] + element * N)))
+    return 1e-9 * starts * N * (sweeps * (_PROPOSAL + _TERM[work] * P) + flips * _TERM[work] * P)
 
 
 def _length(N: int, P: int, work: str) -> tuple[float, float]:
     """Return the usual number of sweeps, and of flips per spin, of one start."""
-    if work == "sampling":  # a thousand sweeps at an acceptance of .3
-        return 1000.0, 300.0
+    if work == "sampling":  # a thousand sweeps at the acceptance found where spins freeze
+        return 1000.0, 120.0
     return 0.9 * N**0.5 * P / (P + 25), 0.9  # from a random configuration, as measured for N = 1000 to 10000
 
 
