@@ -11,10 +11,10 @@ that are bit for bit those of backend 'cpu'.
 What has been run where
 -----------------------
 The tests compile every source by nvcc (or NVRTC), and run host code and kernels together on an emulated device, block
-by block on the CPU, against backend 'cpu'; a stand-in for CuPy checks the form of its calls.  No kernel has been run or timed on a GPU yet: what happens only there
-(memory order between warps, exactness and speed of cuBLAS's products, limits of the card) is left to the tests marked
-`gpu`, and the thresholds of the automatic choice between 'fields' and 'lazy' are guesses until ``benchmarks/gpu.py``
-has run.
+by block on the CPU, against backend 'cpu'; a stand-in for CuPy checks the form of its calls.  No kernel has been run or
+timed on a GPU yet: what happens only there (memory order between warps, exactness and speed of cuBLAS's products,
+limits of the card) is left to the tests marked `gpu`.  Guesses until ``benchmarks/gpu.py`` has run: where shuffles are
+made, threads per block, and the thresholds of the automatic choice between 'fields' and 'lazy'.
 """
 
 from __future__ import annotations
