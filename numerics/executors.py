@@ -6,7 +6,8 @@ All are used in one way, so that a sweep knows nothing of them: `submit` a funct
 
 from __future__ import annotations
 
-import contextlib
+import importlib
+import logging
 import os
 import shutil
 import signal
@@ -103,6 +104,7 @@ def local(workers: int) -> Iterator[Executor]:
 def dask_cluster(address: str) -> Iterator[Executor]:
     """Run on the workers of a running Dask scheduler; they need spinodal, but not to see the folder."""
     distributed = _extra("distributed")
+    _hush()
     kind = {"address": address} if ":" in address else {"scheduler_file": address}
     try:
         if "address" not in kind and not os.path.isfile(address):  # Dask would wait for it for ever
@@ -123,6 +125,7 @@ def slurm_cluster(jobs: int) -> Iterator[Executor]:
     if shutil.which("sbatch") is None:
         raise InvalidInput("'sbatch' is not found, so this is no SLURM cluster; use --workers or --dask ADDRESS.")
     jobqueue = _extra("dask_jobqueue")
+    _hush()
     known = dask.config.get("jobqueue.slurm", {})
     usual = {"cores": 1, "memory": "4 GB"}
     given = {name: value for name, value in usual.items() if known.get(name) is None}
@@ -240,12 +243,15 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _extra(module: str) -> Any:
-    import importlib
+def _hush() -> None:
+    """Keep the tracebacks of Dask's own logs away: what is lost is said in a sentence."""
+    for name in ("distributed", "tornado", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
+
+def _extra(module: str) -> Any:
     try:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(warnings.catch_warnings())
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return importlib.import_module(module)
     except ImportError as problem:

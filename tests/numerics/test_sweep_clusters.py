@@ -15,6 +15,7 @@ import pytest
 
 from numerics import executors, simulate
 from numerics.sweep import sweep
+from numerics.sweep_folder import SweepFolder
 from theory.errors import InvalidInput, MissingExtra
 
 
@@ -44,14 +45,14 @@ def cluster(tmp_path):
         time.sleep(0.1)
     worker = [*dask, "worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
     processes += [subprocess.Popen(worker, env=environment, **quiet) for _ in range(2)]
-    yield str(file), processes[1:]
+    yield str(file), processes[0], processes[1:]
     for process in processes:
         process.kill()
         process.wait()
 
 
 def test_a_dask_cluster_that_loses_a_worker_gives_the_same_data_set(slow, tmp_path, cluster, same, await_records):
-    address, workers = cluster
+    address, _, workers = cluster
     killer = threading.Thread(target=lambda: (await_records(tmp_path / "out", 4), workers[0].kill()))
     killer.start()
     found = sweep(slow, out=tmp_path / "out", dask=address)
@@ -59,6 +60,21 @@ def test_a_dask_cluster_that_loses_a_worker_gives_the_same_data_set(slow, tmp_pa
     assert workers[0].wait() == -signal.SIGKILL
     assert workers[1].poll() is None
     assert same(found, sweep(slow, out=tmp_path / "alone"))
+
+
+def test_a_scheduler_that_dies_is_told_in_a_sentence_and_costs_no_record(slow, tmp_path, cluster, start, await_records):
+    address, scheduler, _ = cluster
+    slow.write_text(slow.read_text().replace("samples = 3", "samples = 40"))
+    process = start("sweep", slow, "--out", tmp_path / "out", "--dask", address)
+    await_records(tmp_path / "out", 4)
+    scheduler.kill()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (3, "")
+    assert "is lost; finished tasks are recorded, so run again." in err.splitlines()[-1]
+    assert "Traceback" not in err
+    status = SweepFolder(tmp_path / "out").status()
+    assert status.done >= 4
+    assert (status.claimed, status.corrupt) == (0, 0)
 
 
 def test_clusters_that_are_not_there(plan, tmp_path, monkeypatch):

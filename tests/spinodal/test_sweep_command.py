@@ -35,11 +35,15 @@ def test_a_sweep_tells_its_size_and_where_the_data_set_is(spinodal, plan):
     assert sp.load("plan/dataset.nc").equals(sp.load("elsewhere/dataset.nc"))
 
 
+@pytest.mark.slow
 def test_one_worker_rounds_as_two_do(plan, tmp_path):
-    """Patterns that are not +-1, whose matrix products depend on the number of threads of the linear algebra."""
+    """Patterns that are not +-1, whose matrix products depend on the number of threads of the linear algebra.
+
+    (On two cores and more: without the setting the fourth sample here differs in its last digit.)
+    """
     plan.write_text(
-        'model = "random-features"\nN = [300]\nsamples = 2\nsamples_per_task = 1\n[parameters]\nalpha = 0.1\n'
-        'alpha_d = 0.5\ntemperature = 0.3\nnonlinearity = "tanh"\n[run]\nsweeps = 50\nreplicas = 2\n'
+        'model = "random-features"\nN = [300]\nsamples = 4\nsamples_per_task = 1\n[parameters]\nalpha = 0.1\n'
+        'alpha_d = 0.5\ntemperature = 0.05\nnonlinearity = "tanh"\n[run]\nstart = "random"\nsweeps = 200\n'
     )
     for workers in "12":
         command = [sys.executable, "-m", "spinodal", "sweep", plan, "--workers", workers, "--out", workers]
