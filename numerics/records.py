@@ -58,7 +58,7 @@ class Record:
     values : dict of list of float
         The same per sample.
     provenance : dict
-        Versions, wall time in seconds and the rule for sigma(0).
+        Versions, wall time in seconds, the rule for sigma(0) and the form of the couplings (`engine`).
     sampling : dict or None
         At temperature > 0, see :func:`numerics.sampling.summary`; None, and absent from the JSON form, at
         temperature 0.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from numerics import disorder, montecarlo, rng
 from numerics.disorder import Sample
 from numerics.equilibration import Equilibration, equilibration
-from numerics.interactions import Interactions, interactions
+from numerics.interactions import Interactions
 from numerics.ladder import ladder
 from numerics.observables import Condensed, feature_power, overlaps, pattern_power, replica_overlaps
 from numerics.series import Series
@@ -61,6 +61,7 @@ class Sampled:
 def sampled(
     plan: Task,
     sample: Sample,
+    couplings: Interactions,
     *,
     start: Spins,
     condensed: Condensed,
@@ -73,6 +74,8 @@ def sampled(
     plan : Task
         With a temperature above 0.
     sample : Sample
+    couplings : Interactions
+        Those of the sample.
     start, condensed
         From :func:`numerics.starts.named_start`.
     progress : callable, optional
@@ -85,7 +88,6 @@ def sampled(
     """
     assert plan.sweeps is not None
     assert plan.replicas is not None
-    couplings = interactions(sample, engine=plan.engine, work="sampling", starts=plan.replicas)
     name = (*sample.name, plan.start, plan.L or 0)
     replicas = range(plan.replicas)
     if plan.start == "random":

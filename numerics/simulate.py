@@ -164,7 +164,8 @@ def simulate(
         redrawn_fraction=redrawn / (redrawn + samples) if start == "unseen" else None,
         measurements=means(values, plan.N),
         values=values,
-        provenance=provenance(time.perf_counter() - began, backend=backend) | {"sign_of_zero": disorder.TIES},
+        provenance=provenance(time.perf_counter() - began, backend=backend)
+        | {"sign_of_zero": disorder.TIES, "engine": outcomes[0].engine},
         sampling=summary(plan, runs) if runs else None,
     )
 
@@ -172,6 +173,7 @@ def simulate(
 @dataclass(frozen=True, eq=False)
 class _Outcome:
     row: dict[str, float]
+    engine: str
     sampled: Sampled | None = None
 
 
@@ -189,8 +191,9 @@ def _outcome(plan: Task, index: int, progress: Callable[[int], None] | None = No
     start, condensed, redrawn = named_start(sample, plan)
     extra = {"redrawn": float(redrawn)} if plan.start == "unseen" else {}
     if plan.temperature > 0.0:
-        run = sampled(plan, sample, start=start, condensed=condensed, progress=progress)
-        return _Outcome(run.row | extra, run)
+        couplings = interactions(sample, engine=plan.engine, work="sampling", starts=plan.replicas or 1)
+        run = sampled(plan, sample, couplings, start=start, condensed=condensed, progress=progress)
+        return _Outcome(run.row | extra, couplings.engine, run)
     name = (*sample.name, plan.start, plan.L or 0)
     initial = corrupted(start, plan, rng.stream(*name, "corruption"))
     couplings = interactions(sample, engine=plan.engine)
@@ -205,7 +208,7 @@ def _outcome(plan: Task, index: int, progress: Callable[[int], None] | None = No
     found["sweeps"] = float(end.sweeps)
     if plan.order == "synchronous":
         found["period"] = float(end.period)
-    return _Outcome(found | extra)
+    return _Outcome(found | extra, couplings.engine)
 
 
 def _outcomes(

@@ -52,7 +52,8 @@ def named_start(sample: Sample, plan: Task) -> tuple[Spins, Condensed, int]:
 
 def random_spins(sample: Sample, replica: int) -> Spins:
     """Return the random configuration that replica starts from, a (N,) array of fair signs."""
-    return rng.signs(rng.stream(*sample.name, "random-start"), rows=1, columns=sample.N, first_row=replica)[0]
+    rows: Spins = rng.signs(rng.stream(*sample.name, "random-start"), rows=1, columns=sample.N, first_row=replica)
+    return np.asarray(rows[0])
 
 
 def corrupted(start: Spins, plan: Task, key: NDArray[np.uint32], *, lane: int = 0) -> Spins:
