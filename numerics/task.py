@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from numerics.backends import backend_named
 from numerics.disorder import Law
 from numerics.dynamics import ORDERS, TIES, chosen
+from numerics.engine_choice import available_memory, quickest
 from numerics.interactions import ENGINES
 from theory.ensembles import IidPatterns, RandomFeaturePatterns
 from theory.errors import InvalidInput
@@ -274,15 +274,12 @@ _BYTES = {"dense-int8": 1, "dense-int16": 2, "dense-int32": 4, "dense-float32": 
 def _check_memory(N: int, P: int, D: int, law: Law, engine: str) -> None:
     """Refuse a run whose sample and couplings do not fit, in the leanest form where the form is free."""
     signs = _signs(law)
-    sizes: dict[str, float] = {name: width * float(N) * N for name, width in _BYTES.items()}
-    sizes |= {"overlap-bits": N * P / 8, "overlap-int8": float(N) * P}
-    free = ("dense-int16", "overlap-bits") if signs else ("dense-float64",)
-    couplings = sizes[engine] if engine != "auto" else min(sizes[name] for name in free)
-    need = couplings + (P * N / 8 if signs else 8.0 * P * N) + float(N) * D
-    try:
-        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return
+    bits = float(N) * P / 8
+    sizes: dict[str, float] = {name: width * float(N) * N + bits for name, width in _BYTES.items()}
+    sizes |= {"overlap-bits": bits, "overlap-int8": float(N) * P, "dense-float64": 8.0 * N * N}
+    leanest = "overlap-bits" if signs else "dense-float64"
+    need = sizes[leanest if engine == "auto" else engine] + (bits if signs else 4.0 * P * N) + float(N) * D
+    have = available_memory()
     if need > have:
         form = "" if engine == "auto" else f" in the engine '{engine}'"
         remedy = "lower N or the load" + ("" if engine == "auto" else ", or leave the engine to the program")
@@ -290,3 +287,5 @@ def _check_memory(N: int, P: int, D: int, law: Law, engine: str) -> None:
             f"N = {N} with P = {P} needs {need / 1e9:.1f} GB of memory{form} and this machine has "
             f"{have / 1e9:.1f} GB; {remedy}."
         )
+    if signs and engine == "auto":
+        quickest(N, P, work="quench", starts=1)  # which refuses what leaves no room for anything else
