@@ -98,7 +98,7 @@ def draw(key_0: Any, key_1: Any, tag: Any, sweep: Any, first: Any, words: Any) -
 
 @inlined
 def bound(word: Any) -> Any:
-    """Return a float32 A with -ln u < BOUND_SCALE A, at most 9 % too large away from u = 1.
+    """Return a float32 A with -ln u < BOUND_SCALE A, which is at most 0.06 too large for words from 256 on.
 
     log2(1 + f) >= f: the bits of a float32, read as an integer, bound its logarithm from below.
     """
