@@ -167,7 +167,7 @@ class Series:
         Autocorrelations are about the common mean of all chains, so that chains stuck in different places have a `tau`
         as long as the run.  None for a constant.
         """
-        if self.constant:
+        if self.constant or self.variance() == 0.0:  # squares of tiny numbers vanish
             return None
         if self._tau is None:
             summed = autocovariance_sum(self._centred())
