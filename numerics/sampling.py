@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from numerics import disorder, montecarlo, rng
 from numerics.disorder import Sample
-from numerics.equilibration import Equilibration, equilibration
+from numerics.equilibration import Equilibration, equilibration, jointly
 from numerics.interactions import Interactions
 from numerics.ladder import ladder
 from numerics.observables import Condensed, feature_power, overlaps, pattern_power, replica_overlaps
@@ -365,9 +365,11 @@ def summary(plan: Task, runs: Sequence[Sampled]) -> dict[str, Any]:
 def _message(plan: Task, runs: Sequence[Sampled], good: int) -> str:
     if good == len(runs):
         return ""
-    bad = len(runs) - good
-    blamed = sorted({name for run in runs for name, v in run.verdicts.items() if not v.equilibrated})
+    bad = [run for run in runs if run.row["equilibrated"] < 0.5]
+    blamed = sorted({name for run in bad for name, v in run.verdicts.items() if not v.equilibrated})
+    short = sum(jointly(list(run.verdicts.values())) == "too short" for run in bad)
+    why = f"judged by {', '.join(blamed)}" + (f"; {short} of them too short to tell" if short else "")
     remedy = f"give more sweeps (now {plan.sweeps})"
     if plan.algorithm != "tempering":
         remedy += " or the algorithm 'tempering'"
-    return f"{bad} of {len(runs)} samples are not equilibrated (judged by {', '.join(blamed)}); {remedy}."
+    return f"{len(bad)} of {len(runs)} samples are not equilibrated ({why}); {remedy}."
