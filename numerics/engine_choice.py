@@ -26,7 +26,7 @@ _CACHE = 4e6  # bytes of couplings from which on rows come from memory
 _PROPOSAL = 7.0  # overlap form: a proposal beside its P terms
 
 # By work.  Scan: one proposal of maintained fields, with its place in the order or its random word.  Flip: what a flip
-# costs beside its row (in a quench, above all a branch that could not be foreseen).  Term: one of P in the overlap form.
+# costs beside its row (in a quench, above all a branch not foreseen).  Term: one of P in the overlap form.
 _SCAN = {"quench": 1.7, "sampling": 3.0}
 _FLIP = {"quench": 100.0, "sampling": 10.0}
 _TERM = {"quench": 0.027, "sampling": 0.038}
