@@ -95,3 +95,20 @@ def test_the_energy_identity_gives_u2_in_the_hopfield_model() -> None:
         assert observables(model, solution, 0.05)["u2"] == pytest.approx(u2, rel=1e-9)
     paramagnet = replace(model, temperature=2.0)
     assert observables(paramagnet, sp.solve(paramagnet, "paramagnet"), 0.05)["m"] == 0.0
+
+
+def test_powers_of_the_extrapolation_belong_to_the_phase() -> None:
+    """Far above T_g overlaps fall as N^-1/2 and the rest converges as 1/N; at T_g as N^-1/3 and N^-2/3."""
+    from spinodal.validation import powers
+
+    def of(temperature: float, state: str = "paramagnet", N: int = 1000) -> dict[str, float | tuple[float, ...]]:
+        return powers(sp.solve(sp.Hopfield(alpha=0.1, temperature=temperature), state), N)
+
+    assert of(2.0) == {"q": 0.5, "m": 0.5}
+    at_T_g = of(1.0 + 0.1**0.5 + 1e-6)
+    assert at_T_g["q"] == (1 / 3, 0.37)
+    assert at_T_g["energy"] == (2 / 3, 1.0)
+    assert of(1.36)["q"] == (1 / 3, 1 / 2)
+    assert of(1.36, N=10**6)["q"] == 0.5  # at that size the temperature is far from T_g
+    assert of(1.2, "spin_glass")["q"] == (1 / 3, 2 / 3)
+    assert of(0.2, "example") == {}
