@@ -26,6 +26,8 @@ REQUIRED = (
     "rich",
     "xarray",
     "h5netcdf",
+    "h5py",
+    "joblib",
 )
 # Extra -> distribution and module: the extra counts as present when the module can be found.
 EXTRAS = {
