@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -275,11 +278,20 @@ def test_batches_are_checked():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("processor", ["generic", "haswell"])
+def test_processors_with_shorter_vectors_follow_the_same_trajectory(processor, tmp_path):
+    """Machine code for processors without AVX-512, and without AVX: run the tests of this file with it."""
+    environment = dict(os.environ, NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES="", NUMBA_CACHE_DIR=str(tmp_path))
+    tests = [f"{__file__}::{name}" for name in ("test_one_trajectory_for_all_engines_backends_and_threads",)]
+    tests.append(f"{__file__}::test_fields_and_energies_are_those_of_the_definition")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
 def test_a_hundred_thousand_spins_stay_below_two_gigabytes():
     """N = 1e5, P = 1000: J would take 20 GB.  A process of its own, since the peak of this one is history."""
-    import subprocess
-    import sys
-
     script = """
 import resource
 import numpy as np
