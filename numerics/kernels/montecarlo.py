@@ -17,6 +17,7 @@ import numpy as np
 
 from numerics.kernels import overlap
 from numerics.kernels.compile import inlined, kernel
+from numerics.kernels.masks import prefetch
 from numerics.kernels.stretches import LANES, add_row, add_rows, below, lowest
 from numerics.kernels.thresholds import BOUND_SCALE, LARGEST_LOG, bound, draw, log_ratio
 
@@ -109,6 +110,15 @@ def _add(
             fields[r, j] = kind(kind(fields[r, j] + step) + shift)
 
 
+@inlined
+def _ask(matrix: Any, i: Any, first: Any, last: Any) -> None:
+    """Have columns `first` to `last` - 1 of row i fetched into the cache."""
+    place = np.uintp(matrix.ctypes.data) + np.uintp(i * matrix.strides[0])
+    size = matrix.itemsize
+    for byte in range(first * size, last * size, 64):
+        prefetch(place + np.uintp(byte))
+
+
 @kernel
 def _catch_up(
     matrix: Any, parity: Any, sites: Any, signs: Any, count: Any, fields: Any, r: Any, first: Any, last: Any
@@ -167,6 +177,7 @@ def dense(
     double = kind(4 if matrix.itemsize == 1 else 2)
     words = np.empty(_CHUNK, dtype=np.uint32)
     thresholds = np.empty(_CHUNK, dtype=fields.dtype)
+    ready = np.empty(_CHUNK // LANES, dtype=np.bool_)
     sites = np.empty(_CHUNK, dtype=np.int64)
     signs = np.empty(_CHUNK, dtype=np.int16)
     for sweep in range(first_sweep, first_sweep + sweeps):
@@ -186,21 +197,32 @@ def dense(
                 draw(keys[r, 0], keys[r, 1], keys[r, 2], sweep, start, words)
                 if not _hopeful(spins, fields, r, words, start, start, end, unit, heat_bath):
                     continue
+                # Rows that may be needed soon: only their part of this chunk, which flips are waiting for.
+                for first in range(start, end, LANES):
+                    last = min(end, first + LANES)
+                    block = (first - start) // LANES
+                    ready[block] = _hopeful(spins, fields, r, words, start, first, last, unit, heat_bath)
+                    if ready[block]:
+                        _thresholds(spins, r, words, start, first, last, unit, largest, heat_bath, thresholds)
+                        later = np.uint32(_ALL >> np.uint32(LANES - (last - first)))
+                        bits = np.uint32(below(spins, fields, thresholds, r * M + first, first - start) & later)
+                        while bits != 0:
+                            _ask(matrix, first + lowest(bits), start, end)
+                            bits = np.uint32(bits & np.uint32(bits - np.uint32(1)))
                 count = 0
                 for first in range(start, end, LANES):
                     last = min(end, first + LANES)
-                    if not _hopeful(spins, fields, r, words, start, first, last, unit, heat_bath):
-                        continue
-                    _thresholds(spins, r, words, start, first, last, unit, largest, heat_bath, thresholds)
+                    if not ready[(first - start) // LANES]:
+                        if count == 0 or not _hopeful(spins, fields, r, words, start, first, last, unit, heat_bath):
+                            continue
+                        _thresholds(spins, r, words, start, first, last, unit, largest, heat_bath, thresholds)
                     later = np.uint32(_ALL >> np.uint32(LANES - (last - first)))
                     bits = np.uint32(below(spins, fields, thresholds, r * M + first, first - start) & later)
                     while bits != 0:
                         lane = lowest(bits)
-                        following = np.uint32(bits & np.uint32(bits - np.uint32(1)))
-                        upcoming = first + (lowest(following) if following != 0 else lane)
                         sites[count] = first + lane
                         signs[count] = -spins[r, first + lane]
-                        _add(matrix, parity, sites, signs, count, fields, r, start, end, upcoming)
+                        _add(matrix, parity, sites, signs, count, fields, r, start, end, first + lane)
                         count += 1
                         later = np.uint32(later & np.uint32(np.uint32(_ALL << np.uint32(1)) << np.uint32(lane)))
                         bits = np.uint32(below(spins, fields, thresholds, r * M + first, first - start) & later)

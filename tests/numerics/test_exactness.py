@@ -266,6 +266,7 @@ def planted(source: str, advance: str):
         lowest=lambda bits: (int(bits) & -int(bits)).bit_length() - 1,
         add_row=lambda *all: add_rows(*all, count=1),
         add_rows=add_rows,
+        prefetch=lambda address: None,
         LANES=4,
     )
     outer = dict(vars(cpu_sweeps))
@@ -310,7 +311,11 @@ def test_the_source_as_it_is_passes(algorithm):
             "fields[r, k] = kind(fields[r, k] - kind(itself",
             "(fields[r, k] - kind(itself",
         ),  # J_ii is not 0
-        ("metropolis", "_add(matrix, parity, sites, signs, count, fields, r, start, end, upcoming)", "pass"),  # stale
+        (
+            "metropolis",
+            "_add(matrix, parity, sites, signs, count, fields, r, start, end, first + lane)",
+            "pass",
+        ),  # stale
         ("heat-bath", "_catch_up(matrix, parity, sites, signs, count, fields, r, end, N)", "pass"),  # stale further on
         ("heat-bath", "_catch_up(matrix, parity, sites, signs, count, fields, r, 0, start)", "pass"),  # stale behind
         ("metropolis", "sweep, start, words)", "0, start, words)"),  # the same words in every sweep
