@@ -27,7 +27,7 @@ __all__ = ["Sampled", "overlap_bins", "sampled", "summary"]
 
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
-_MEASUREMENTS = 1024  # per run, about: neighbouring sweeps say little that is new
+_MEASUREMENTS = 1024  # per run, where `_PAUSE` allows: neighbouring sweeps say little that is new
 _UNEQUAL = 0.3  # relative difference of exchange rates that a ladder may have: each sample tunes its own
 _STRETCH = 64  # measurements
 _PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
@@ -95,7 +95,7 @@ def sampled(
     else:
         key = rng.stream(*name, "corruption")
         spins = np.stack([corrupted(start, plan, key, lane=r) for r in replicas])
-    every = min(max(1, plan.sweeps // _MEASUREMENTS), _PAUSE)
+    every = min(-(-plan.sweeps // _MEASUREMENTS), _PAUSE)
     observer = _Observer(
         sample,
         None if plan.start == "random" else start,
