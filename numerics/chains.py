@@ -64,7 +64,7 @@ class Chains:
         sweep: int,
     ) -> None:
         self.algorithm = chosen(algorithm, ALGORITHMS, "algorithm")
-        self.backend = backend_named(backend)
+        self.backend: Any = backend_named(backend)  # with `anneal`, if it can
         state = _spins_of(interactions, spins)
         self.keys = _keys_of(keys, len(state))
         self.threads = positive_integer(threads, "threads")
@@ -89,6 +89,24 @@ class Chains:
         self.sweep += sweeps
         self.accepted += accepted
         return np.asarray(accepted)
+
+    def anneal(self, betas: NDArray[np.float64], each: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Make `each` sweeps at every row of `betas` (n, R); return flips and energies per spin, (n, R)."""
+        if not hasattr(self.backend, "anneal") or self.sweep + each * len(betas) > _LAST_SWEEP:
+            made = [(self.advance(beta, each), self.energies()) for beta in betas]
+            return np.stack([accepted for accepted, _ in made]), np.stack([energies for _, energies in made])
+        accepted, energies = self.backend.anneal(
+            self._walkers,
+            algorithm=self.algorithm,
+            betas=betas,
+            keys=self.keys,
+            first_sweep=self.sweep,
+            each=each,
+            threads=self.threads,
+        )
+        self.sweep += each * len(betas)
+        self.accepted += accepted.sum(axis=0)
+        return accepted, energies
 
     def spins(self) -> NDArray[np.int8]:
         """Return the spins of all walkers, (R, N)."""

@@ -28,6 +28,8 @@ from theory.errors import InvalidInput
 
 __all__ = ["ALGORITHMS", "Annealing", "Ladder", "Tempering", "Trajectory", "anneal", "ladder", "sample", "temper"]
 
+_STRIDE = 100  # sweeps of an annealing between two reports
+
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
@@ -193,9 +195,12 @@ def anneal(
     steps = temperatures_of(temperatures, np.size(temperatures), "temperatures")
     each = positive_integer(sweeps_each, "sweeps_each")
     energies, acceptance = np.empty((steps.size, R)), np.empty((steps.size, R))
-    for n, temperature in enumerate(steps):
-        acceptance[n] = chains.advance(np.full(R, 1.0 / temperature), each) / (each * chains.N)
-        energies[n] = chains.energies()
+    betas = np.repeat(1.0 / steps[:, None], R, axis=1)
+    stride = max(1, min(_STRIDE // each, steps.size)) if progress else steps.size
+    for first in range(0, steps.size, stride):
+        part = slice(first, min(first + stride, steps.size))
+        accepted, energies[part] = chains.anneal(betas[part], each)
+        acceptance[part] = accepted / (each * chains.N)
         if progress:
-            progress("temperatures", n + 1, steps.size)
+            progress("temperatures", part.stop, steps.size)
     return Annealing(chains.spins(), energies, acceptance, chains.sweep)

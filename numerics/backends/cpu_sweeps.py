@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from numerics.interactions import Interactions
 from numerics.kernels import montecarlo as kernels
 
-__all__ = ["Walkers", "advance", "walkers"]
+__all__ = ["Walkers", "advance", "anneal", "walkers"]
 
 _TOGETHER = 2**20  # bytes of fields of walkers that advance together
 
@@ -28,6 +28,8 @@ class Walkers:
         For dense engines padded with zeros to whole stretches of sites.
     fields : (R, M) array
         Or overlaps, for the overlap engines.
+    totals : (R,) float64 array
+        sum_i s_i H_i of each walker.
     pools : dict
         Threads that wait for the next call, by their number.
     """
@@ -35,6 +37,7 @@ class Walkers:
     interactions: Interactions
     state: NDArray[np.int8]
     fields: NDArray[Any]
+    totals: NDArray[np.float64]
     pools: dict[int, ThreadPoolExecutor] = field(default_factory=dict)
 
     def spins(self) -> NDArray[np.int8]:
@@ -43,25 +46,19 @@ class Walkers:
 
     def energies(self) -> NDArray[np.float64]:
         """Return energies per spin, (R,)."""
-        J = self.interactions
-        if J.matrix is not None:
-            total = np.einsum("ri,ri->r", self.state.astype(np.float64), self.fields.astype(np.float64))
-        else:
-            assert J.P is not None
-            used = self.fields[:, : J.P].astype(np.float64)
-            total = np.einsum("rm,rm->r", used, used) - float(J.N) * J.P
-        return np.asarray(-0.5 * total / (J.N * J.normalisation))
+        return _per_spin(self.interactions, self.totals)
 
 
 def walkers(interactions: Interactions, spins: NDArray[np.int8]) -> Walkers:
     """See :class:`numerics.backends.Backend`."""
+    totals = np.array([-2.0 * interactions.energy(row) for row in spins]) * interactions.N * interactions.normalisation
     if interactions.matrix is None:
-        return Walkers(interactions, spins.copy(), np.stack([interactions.overlaps(row) for row in spins]))
+        return Walkers(interactions, spins.copy(), np.stack([interactions.overlaps(row) for row in spins]), totals)
     R, N = spins.shape
     state, fields = _aligned(R, N, np.dtype(np.int8)), _aligned(R, N, interactions.field_dtype)
     for r, row in enumerate(spins):
         state[r, :N], fields[r, :N] = row, interactions.fields(row)
-    return Walkers(interactions, state, fields)
+    return Walkers(interactions, state, fields, totals)
 
 
 def advance(
@@ -75,25 +72,55 @@ def advance(
     threads: int,
 ) -> NDArray[np.int64]:
     """See :class:`numerics.backends.Backend`."""
+    accepted, _ = anneal(
+        walkers,
+        algorithm=algorithm,
+        betas=beta[None],
+        keys=keys,
+        first_sweep=first_sweep,
+        each=sweeps,
+        threads=threads,
+    )
+    return np.asarray(accepted[0])
+
+
+def anneal(
+    walkers: Walkers,
+    *,
+    algorithm: str,
+    betas: NDArray[np.float64],
+    keys: NDArray[np.uint32],
+    first_sweep: int,
+    each: int,
+    threads: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Make `each` sweeps at every row of `betas` (n, R): n calls of :func:`advance` at the cost of one.
+
+    Returns
+    -------
+    accepted : (n, R) int64 array
+    energies : (n, R) float64 array
+        Per spin, at the end of every row.
+    """
     J = walkers.interactions
-    R = len(walkers.state)
-    with np.errstate(divide="ignore"):
-        units = J.normalisation / (2.0 * beta)
-    accepted = np.zeros(R, dtype=np.int64)
-    heat_bath = algorithm == "heat-bath"
+    n, R = betas.shape
+    units = J.normalisation / (2.0 * betas)
+    accepted, totals = np.empty((n, R), dtype=np.int64), np.empty((n, R))
     overlap_form = J.matrix is None
     kind = np.dtype(np.int64) if overlap_form else walkers.fields.dtype
     # Clamped thresholds are beyond every field: 2^31 - 2, or 2^62.
     largest = {"int32": 2.0**31 - 2.0, "int64": 2.0**62, "float64": 0.0}[kind.name]
 
     def run(part: slice) -> None:
-        state, fields = walkers.state[part], walkers.fields[part]
-        rest = (units[part], largest, heat_bath, keys[part], first_sweep, sweeps)
+        state, fields, own = walkers.state[part], walkers.fields[part], np.ascontiguousarray(units[:, part])
+        flips, sums = np.zeros(own.shape, dtype=np.int64), np.empty(own.shape)
+        rest = (own, largest, algorithm == "heat-bath", keys[part], first_sweep, each, flips, sums)
         if overlap_form:
-            kernels.overlaps(J.bits, J.patterns, J.P, state, fields, *rest, accepted[part])
+            kernels.overlaps(J.bits, J.patterns, J.P, state, fields, *rest)
         else:
             assert J.matrix is not None
-            kernels.dense(J.matrix, J.parity, J.N, state, fields, *rest, accepted[part])
+            kernels.dense(J.matrix, J.parity, J.N, state, fields, *rest)
+        accepted[:, part], totals[:, part] = flips, sums
 
     size = max(1, min(-(-R // threads), _TOGETHER // (walkers.fields[0].nbytes + J.N)))
     parts = [slice(first, min(R, first + size)) for first in range(0, R, size)]
@@ -104,7 +131,12 @@ def advance(
         if threads not in walkers.pools:
             walkers.pools[threads] = ThreadPoolExecutor(threads)
         list(walkers.pools[threads].map(run, parts))
-    return accepted
+    walkers.totals = totals[-1].copy()
+    return accepted, _per_spin(J, totals)
+
+
+def _per_spin(interactions: Interactions, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    return -0.5 * totals / (interactions.N * interactions.normalisation)
 
 
 def _aligned(rows: int, columns: int, kind: np.dtype[Any]) -> NDArray[Any]:

@@ -137,6 +137,20 @@ def _catch_up(
 
 
 @kernel
+def _total(spins: Any, fields: Any, r: Any, N: Any, whole: Any) -> Any:
+    """Return sum_i s_i H_i of walker r; `whole` numbers are summed as such."""
+    if whole:
+        count = np.int64(0)
+        for k in range(np.uint64(N)):
+            count += np.int64(spins[r, k]) * np.int64(fields[r, k])
+        return np.float64(count)
+    total = 0.0
+    for k in range(np.uint64(N)):
+        total += np.float64(spins[r, k]) * np.float64(fields[r, k])
+    return total
+
+
+@kernel
 def dense(
     matrix: Any,
     parity: Any,
@@ -148,8 +162,9 @@ def dense(
     heat_bath: Any,
     keys: Any,
     first_sweep: Any,
-    sweeps: Any,
+    each: Any,
     accepted: Any,
+    totals: Any,
 ) -> None:
     """Make sweeps with R walkers; `spins` and `fields` change in place.
 
@@ -163,14 +178,16 @@ def dense(
     spins : (R, M) int8 array
         M a multiple of 32, M >= N; zeros beyond N.
     fields : (R, M) int32, int64 or float64 array
-    units : (R,) float64 array
-        normalisation/(2 beta): what a logarithm is multiplied with.
+    units : (n, R) float64 array
+        normalisation/(2 beta): what a logarithm is multiplied with; a row for every `each` sweeps.
     largest : float
         No integer threshold is larger; 0 for floating-point fields.
     heat_bath : bool
     keys : (R, 3) uint32 array
-    accepted : (R,) int64 array
+    accepted : (n, R) int64 array
         Flips are added.
+    totals : (n, R) float64 array
+        sum_i s_i H_i at the end of each row's sweeps is written.
     """
     R, M = spins.shape
     kind = fields.dtype.type
@@ -180,7 +197,8 @@ def dense(
     ready = np.empty(_CHUNK // LANES, dtype=np.bool_)
     sites = np.empty(_CHUNK, dtype=np.int64)
     signs = np.empty(_CHUNK, dtype=np.int16)
-    for sweep in range(first_sweep, first_sweep + sweeps):
+    for made in range(each * units.shape[0]):
+        sweep, step = first_sweep + made, made // each
         if largest == 0.0 and sweep % REFRESH == 0:
             for r in range(R):
                 for i in range(N):
@@ -191,7 +209,7 @@ def dense(
         for start in range(0, N, _CHUNK):
             end = min(N, start + _CHUNK)
             for r in range(R):
-                unit = units[r]
+                unit = units[step, r]
                 if not _within_reach(spins, fields, r, start, end, unit):
                     continue
                 draw(keys[r, 0], keys[r, 1], keys[r, 2], sweep, start, words)
@@ -227,7 +245,7 @@ def dense(
                         later = np.uint32(later & np.uint32(np.uint32(_ALL << np.uint32(1)) << np.uint32(lane)))
                         bits = np.uint32(below(spins, fields, thresholds, r * M + first, first - start) & later)
                 if count > 0:
-                    accepted[r] += count
+                    accepted[step, r] += count
                     # A site is looked at once in a sweep, so its own part can wait: the new spin, and J_ii = 0.
                     for n in range(count):
                         k = sites[n]
@@ -236,6 +254,9 @@ def dense(
                         fields[r, k] = kind(fields[r, k] - kind(itself * kind(signs[n])))
                     _catch_up(matrix, parity, sites, signs, count, fields, r, 0, start)
                     _catch_up(matrix, parity, sites, signs, count, fields, r, end, N)
+        if (made + 1) % each == 0:
+            for r in range(R):
+                totals[step, r] = _total(spins, fields, r, N, largest > 0.0)
 
 
 @kernel
@@ -250,8 +271,9 @@ def overlaps(
     heat_bath: Any,
     keys: Any,
     first_sweep: Any,
-    sweeps: Any,
+    each: Any,
     accepted: Any,
+    totals: Any,
 ) -> None:
     """Make sweeps with R walkers in the overlap form: `spins` (R, N) and the overlaps `state` (R, M) change in place.
 
@@ -260,19 +282,26 @@ def overlaps(
     R, N = spins.shape
     words = np.empty(_CHUNK, dtype=np.uint32)
     thresholds = np.empty(_CHUNK, dtype=np.int64)
-    totals = np.empty(R, dtype=np.int64)
+    sums = np.empty(R, dtype=np.int64)  # of all overlaps
     for r in range(R):
-        totals[r] = overlap.total(P, state[r])
-    for sweep in range(first_sweep, first_sweep + sweeps):
+        sums[r] = overlap.total(P, state[r])
+    for made in range(each * units.shape[0]):
+        sweep, step = first_sweep + made, made // each
         for start in range(0, N, _CHUNK):
             end = min(N, start + _CHUNK)
             for r in range(R):
                 s, M = spins[r], state[r]
                 draw(keys[r, 0], keys[r, 1], keys[r, 2], sweep, start, words)
-                _thresholds(spins, r, words, start, start, end, units[r], largest, heat_bath, thresholds)
+                _thresholds(spins, r, words, start, start, end, units[step, r], largest, heat_bath, thresholds)
                 for k in range(start, end):
-                    field = overlap.field(bits, patterns, P, k, s[k], M, totals[r])
+                    field = overlap.field(bits, patterns, P, k, s[k], M, sums[r])
                     if s[k] * field < thresholds[k - start]:
                         s[k] = -s[k]
-                        totals[r] += overlap.flip(bits, patterns, P, k, s[k], M)
-                        accepted[r] += 1
+                        sums[r] += overlap.flip(bits, patterns, P, k, s[k], M)
+                        accepted[step, r] += 1
+        if (made + 1) % each == 0:
+            for r in range(R):
+                square = 0.0
+                for mu in range(P):
+                    square += np.float64(state[r, mu]) ** 2
+                totals[step, r] = square - np.float64(N) * P

@@ -252,7 +252,7 @@ def add_rows(matrix, fields, sites, signs, n, shift, place, first, last, upcomin
 
 
 SOURCE = inspect.getsource(kernels)
-ADVANCE = inspect.getsource(cpu_sweeps.advance)
+ADVANCE = inspect.getsource(cpu_sweeps.advance) + inspect.getsource(cpu_sweeps.anneal)
 
 
 def planted(source: str, advance: str):
@@ -350,8 +350,8 @@ def test_the_same_words_for_every_chunk_are_noticed():
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_missing_factor_2_is_noticed(algorithm):
-    assert "(2.0 * beta)" in ADVANCE
-    assert noticed(algorithm, advance=ADVANCE.replace("(2.0 * beta)", "beta"))
+    assert "(2.0 * betas)" in ADVANCE
+    assert noticed(algorithm, advance=ADVANCE.replace("(2.0 * betas)", "betas"))
 
 
 def p_values(seeds: range, walkers: int) -> list[float]:

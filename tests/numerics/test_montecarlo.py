@@ -234,7 +234,7 @@ def test_progress_is_told():
     anneal(system, starts(1, 20), temperatures=[2.0, 1.0], **options)
     temper(system, starts(2, 20), temperatures=[1.0, 2.0], sweeps=4, every=2, **options)
     assert told[0] == ("sweeps", 2, 6)
-    assert told[3:5] == [("temperatures", 1, 2), ("temperatures", 2, 2)]
+    assert told[3:5] == [("temperatures", 2, 2), ("sweeps", 2, 4)]
     assert told[-1] == ("sweeps", 4, 4)
 
 
