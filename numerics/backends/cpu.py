@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.backends.cpu_sweeps import Walkers, advance, walkers
+from numerics.backends.cpu_sweeps import Walkers, advance, anneal, walkers
 from numerics.interactions import Interactions
 from numerics.kernels import overlap_quench as overlap_kernels
 from numerics.kernels import quench as dense_kernels
 
-__all__ = ["Walkers", "advance", "quench", "walkers"]
+__all__ = ["Walkers", "advance", "anneal", "quench", "walkers"]
 
 _CACHED = 4e6  # bytes of couplings that stay in a core's own cache
 _AHEAD = 256  # beyond that: proposals among which the row to be fetched is looked for

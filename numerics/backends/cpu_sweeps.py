@@ -51,14 +51,17 @@ class Walkers:
 
 def walkers(interactions: Interactions, spins: NDArray[np.int8]) -> Walkers:
     """See :class:`numerics.backends.Backend`."""
-    totals = np.array([-2.0 * interactions.energy(row) for row in spins]) * interactions.N * interactions.normalisation
-    if interactions.matrix is None:
-        return Walkers(interactions, spins.copy(), np.stack([interactions.overlaps(row) for row in spins]), totals)
+    J = interactions
     R, N = spins.shape
-    state, fields = _aligned(R, N, np.dtype(np.int8)), _aligned(R, N, interactions.field_dtype)
+    if J.matrix is None:
+        assert J.P is not None
+        overlaps = np.stack([J.overlaps(row) for row in spins])
+        totals = (overlaps[:, : J.P].astype(np.float64) ** 2).sum(axis=1) - float(N) * J.P
+        return Walkers(J, spins.copy(), overlaps, totals)
+    state, fields = _aligned(R, N, np.dtype(np.int8)), _aligned(R, N, J.field_dtype)
     for r, row in enumerate(spins):
-        state[r, :N], fields[r, :N] = row, interactions.fields(row)
-    return Walkers(interactions, state, fields, totals)
+        state[r, :N], fields[r, :N] = row, J.fields(row)
+    return Walkers(J, state, fields, np.einsum("ri,ri->r", state, fields, dtype=np.float64))
 
 
 def advance(
