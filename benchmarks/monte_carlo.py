@@ -129,8 +129,8 @@ def against_peers(N: int, alpha: float, repeats: int) -> Iterable[str]:
     NJ = NJ.astype(np.float64)
     runners = {"here": ours(sample, start), "dwave-samplers": dwave(NJ, start), "openjij": openjij(NJ, start)}
     width = alpha**0.5
-    for name, T, stay in (("hot", 1.0, 60), ("cold", 0.1, 1200)):
-        sweeps = {"here": 5 * stay, "dwave-samplers": stay, "openjij": stay}
+    for name, T, stay in (("hot", 1.0, 300), ("cold", 0.1, 4000)):
+        sweeps = {"here": 3 * stay, "dwave-samplers": stay, "openjij": stay}
         times, energies = marginal(runners, T * width, width, sweeps, repeats)
         accepted = (
             anneal(
