@@ -207,7 +207,9 @@ def agreement(
             exponent=powers.get(name, common_power),
         )
     verdict, message = _overall(
-        comparisons, _restless(unequilibrated) or _left(retrieved if leaves else {}), condensed=leaves
+        comparisons,
+        _restless(unequilibrated, condensed=leaves) or _left(retrieved if leaves else {}),
+        condensed=leaves,
     )
     return Agreement(verdict, comparisons, retrieved, unequilibrated, rs_stable, message, max_pull, effect)
 
@@ -304,13 +306,15 @@ def _unequilibrated(record: Record) -> int:
     return int((np.asarray(record.values["equilibrated"])[_stayed(record)] < 0.5).sum())
 
 
-def _restless(unequilibrated: Mapping[int, int]) -> tuple[Verdict, str] | None:
+def _restless(unequilibrated: Mapping[int, int], *, condensed: bool) -> tuple[Verdict, str] | None:
     """Apply rule 5: what follows from samples that are not equilibrated."""
     bad = {N: count for N, count in unequilibrated.items() if count}
     if not bad:
         return None
     told = ", ".join(f"{count} at N = {N}" for N, count in bad.items())
-    return "underpowered", f"samples are not equilibrated ({told}); give more sweeps or the algorithm 'tempering'"
+    # Tempering would leave a condensed state, by way of high temperatures.
+    remedy = "give more sweeps" if condensed else "give more sweeps or the algorithm 'tempering'"
+    return "underpowered", f"samples are not equilibrated ({told}); {remedy}"
 
 
 def _left(retrieved: Mapping[int, Measurement]) -> tuple[Verdict, str] | None:
