@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -221,7 +221,10 @@ def _tempered(
     observer: _Observer,
     progress: Callable[[int], None] | None,
 ) -> tuple[Series, float, dict[str, Any]]:
-    """Run an independent set of walkers per replica, from the temperature up to one at which spins forget quickly."""
+    """Run an independent set of walkers per replica, from the temperature up to one at which spins forget quickly.
+
+    Where that is the temperature itself there is nothing to exchange, and the heat bath does.
+    """
     assert plan.sweeps is not None
     R = len(spins)
     highest = _forgetful(plan, couplings, rng.stream(*name, "forget"))
@@ -239,11 +242,13 @@ def _tempered(
     K = len(rungs)
     keys = np.stack([[rng.stream(*name, "temper", r, k) for k in range(K)] for r in range(R)])
     lowest = itertools.cycle([True] + [False] * (K - 1))  # each measurement goes through the rungs from below
-    options: dict[str, Any] = {"temperatures": rungs, "keys": keys, **tuning}
+    moves = "metropolis" if K > 1 else "heat-bath"
+    options: dict[str, Any] = {"temperatures": rungs, "keys": keys, "algorithm": moves, **tuning}
     run: Any = np.repeat(spins[:, None], K, axis=1)
     rest = plan.sweeps % every
-    if rest:  # at the start, where nothing is averaged
+    if rest:  # at the start, where nothing is averaged: what is measured in every sweep there is no part of the series
         run = montecarlo.temper(couplings, run, sweeps=rest, **options)
+        run = replace(run, series=tuple({} for _ in rungs))
     run = montecarlo.temper(
         couplings,
         run,
@@ -266,26 +271,20 @@ def _tempered(
 def _forgetful(plan: Task, couplings: Interactions, key: NDArray[np.uint32]) -> float:
     """Return a temperature at which walkers have forgotten a random start within 32 sweeps; the given one if it is so.
 
-    There the squared overlap with the start is of the order 1/N, that of unrelated configurations.
+    There the squared overlap with the start is of the order 1/N, that of unrelated configurations.  By the heat bath:
+    far above all fields Metropolis turns all spins in every sweep, and would never forget.
     """
     walkers = 16
     start = rng.signs(key, rows=walkers, columns=couplings.N)
     temperature = plan.temperature
+    options: dict[str, Any] = {"algorithm": "heat-bath", "backend": plan.backend}
     while True:
-        end = start
         keys = np.stack([rng.stream("forget", *map(int, key), round(1000 * temperature), r) for r in range(walkers)])
         end = montecarlo.sample(
-            couplings, start, temperature=temperature, sweeps=64, every=64, keys=keys, backend=plan.backend
+            couplings, start, temperature=temperature, sweeps=64, every=64, keys=keys, **options
         ).spins
         later = montecarlo.sample(
-            couplings,
-            end,
-            temperature=temperature,
-            sweeps=32,
-            every=32,
-            keys=keys,
-            first_sweep=64,
-            backend=plan.backend,
+            couplings, end, temperature=temperature, sweeps=32, every=32, keys=keys, first_sweep=64, **options
         ).spins
         kept = float((np.einsum("ri,ri->r", end, later, dtype=np.int64) ** 2).mean()) / couplings.N
         if kept < 3.0:

@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics import disorder, exact
+from numerics import disorder, exact, sampling
+from numerics.equilibration import equilibration
 from numerics.records import Record
 from numerics.sampling import overlap_bins
 from numerics.simulate import run_sample, simulate, task
@@ -194,3 +195,25 @@ def test_tempering_tells_how_it_moved():
         assert len(moved["exchange_rates"]) == len(ladder) - 1
         assert len(moved["round_trips"]) == 4
         assert sum(moved["round_trips"]) > 0
+
+
+def test_far_above_all_fields_tempering_has_nothing_to_exchange():
+    """Metropolis turns all spins in every sweep there: no temperature would be one at which it forgets."""
+    record = simulate(
+        Hopfield(alpha=0.1, temperature=1e6), 50, start="example", samples=1, sweeps=256, algorithm="tempering"
+    )
+    assert record.sampling is not None
+    assert record.sampling["moved"][0]["temperatures"] == [1e6]
+    assert record.equilibrated
+    assert abs(record["m"].value) < 0.1
+
+
+def test_all_series_of_a_run_are_measured_at_the_same_sweeps(monkeypatch):
+    """3074 sweeps are 768 intervals of 4, and 2 before them that are no part of any series."""
+    judged = []
+    monkeypatch.setattr(
+        sampling, "equilibration", lambda series, **options: judged.append(series) or equilibration(series, **options)
+    )
+    for algorithm in ("metropolis", "tempering"):
+        simulate(HOPFIELD, 20, samples=1, replicas=2, sweeps=3074, algorithm=algorithm)
+    assert {(series.n, series.every) for series in judged} == {(768, 4)}
