@@ -5,10 +5,11 @@ for P patterns at every proposal (and again at every flip), and nothing before. 
 proposals per start::
 
     dense    N^2 (fixed + P bit) + starts (S N scan + F (flip + N element))
-    overlap  starts (S N (proposal + P term) + F P term)
+    overlap  starts (S N (proposal + P term) + F (flip + P term))
 
-Coefficients are in nanoseconds, measured on one core of an AVX-512 Xeon (2026); ``python benchmarks/engine_choice.py``
-shows how good the choice is.  Only their ratios matter, and where two costs are close so are the times.
+In sampling F is what temperature makes it, acceptance times S N: give the acceptance, if it is known.  Coefficients
+are in nanoseconds, measured on one core of an AVX-512 Xeon (2026); ``python benchmarks/engine_choice.py`` shows how good
+the choice is.  Only their ratios matter, and where two costs are close so are the times.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ import os
 
 from theory.errors import InvalidInput
 
-__all__ = ["available_memory", "cost", "dense_bytes", "quickest"]
+__all__ = ["ACCEPTANCE", "SWEEPS", "available_memory", "cost", "dense_bytes", "quickest"]
+
+# Of sampling, where nothing is known of it: the acceptance found where spins freeze, and a run of usual length.
+ACCEPTANCE, SWEEPS = 0.1, 1000.0
 
 _BUILD, _BUILD_BIT = 0.5, 0.0008  # building: an element of N J, and each of its P bits
 _CORE = 0.05  # an element of a row in the core's own cache ...
@@ -26,16 +30,27 @@ _CACHE = 4e6  # bytes of couplings from which on rows come from memory
 _PROPOSAL = 7.0  # overlap form: a proposal beside its P terms
 
 # By work.  Scan: one proposal of maintained fields, with its place in the order or its random word.  Flip: what a flip
-# costs beside its row (in a quench, above all a branch not foreseen).  Term: one of P in the overlap form.
-_SCAN = {"quench": 1.7, "sampling": 3.0}
-_FLIP = {"quench": 100.0, "sampling": 10.0}
-_TERM = {"quench": 0.027, "sampling": 0.038}
+# costs beside its row (a branch not foreseen, the wait for the row).  Term: one of P in the overlap form.
+_SCAN = {"quench": 1.7, "sampling": 2.4}
+_FLIP = {"quench": 100.0, "sampling": 40.0}
+_TERM = {"quench": 0.027, "sampling": 0.028}
+_OVERLAP_FLIP = {"quench": (0.0, 0.027), "sampling": (8.0, 0.05)}  # beside, and per, its P terms
+_SAMPLED_BYTE = 0.037  # sampling: a byte of a row, and twice that ...
+_FAR = 6e7  # ... from this size of the couplings on
 
 _SHARE = 0.6  # of the machine's memory that couplings may take
 
 
-def quickest(N: int, P: int, *, work: str, starts: int) -> str:
+def quickest(N: int, P: int, *, work: str, starts: int, acceptance: float = ACCEPTANCE, sweeps: float = SWEEPS) -> str:
     """Return 'overlap-bits' or 'dense' for N spins and P patterns of +-1.
+
+    Parameters
+    ----------
+    work : {'quench', 'sampling'}
+    starts : int
+        Runs that share the couplings.
+    acceptance, sweeps : float
+        Of sampling: flips per proposal, and sweeps of one run.
 
     Raises
     ------
@@ -57,31 +72,34 @@ def quickest(N: int, P: int, *, work: str, starts: int) -> str:
     if dense_bytes(N, P) + bits > room:
         return "overlap-bits"
     kinds = ("overlap-bits", "dense")
-    return min(kinds, key=lambda kind: cost(kind, N, P, work=work, starts=starts))
+    costs = [cost(kind, N, P, work=work, starts=starts, acceptance=acceptance, sweeps=sweeps) for kind in kinds]
+    return kinds[costs.index(min(costs))]
 
 
-def cost(kind: str, N: int, P: int, *, work: str, starts: int) -> float:
+def cost(
+    kind: str, N: int, P: int, *, work: str, starts: int, acceptance: float = ACCEPTANCE, sweeps: float = SWEEPS
+) -> float:
     """Return the estimated seconds of `starts` runs with couplings that are not built yet.
 
     Parameters
     ----------
     kind : {'dense', 'overlap-bits'}
-    work : {'quench', 'sampling'}
+    work, starts, acceptance, sweeps
+        See :func:`quickest`.
     """
-    sweeps, flips = _length(N, P, work)
+    flips = acceptance * sweeps
+    if work == "quench":  # from a random configuration, as measured for N = 1000 to 10000
+        sweeps, flips = 0.9 * N**0.5 * P / (P + 25), 0.9
     if kind == "dense":
         size = dense_bytes(N, P)
-        element = _MEMORY + _BYTE * size / N**2 if size > _CACHE else _CORE
+        if work == "sampling":
+            element = _SAMPLED_BYTE * (2.0 if size > _FAR else 1.0) * size / N**2
+        else:
+            element = _MEMORY + _BYTE * size / N**2 if size > _CACHE else _CORE
         building = N**2 * (_BUILD + _BUILD_BIT * P)
         return 1e-9 * (building + starts * N * (_SCAN[work] * sweeps + flips * (_FLIP[work] + element * N)))
-    return 1e-9 * starts * N * (sweeps * (_PROPOSAL + _TERM[work] * P) + flips * _TERM[work] * P)
-
-
-def _length(N: int, P: int, work: str) -> tuple[float, float]:
-    """Return the usual number of sweeps, and of flips per spin, of one start."""
-    if work == "sampling":  # a thousand sweeps at the acceptance found where spins freeze
-        return 1000.0, 120.0
-    return 0.9 * N**0.5 * P / (P + 25), 0.9  # from a random configuration, as measured for N = 1000 to 10000
+    flip, term = _OVERLAP_FLIP[work]
+    return 1e-9 * starts * N * (sweeps * (_PROPOSAL + _TERM[work] * P) + flips * (flip + term * P))
 
 
 def dense_bytes(N: int, P: int) -> float:

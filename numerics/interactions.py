@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from numerics.couplings import bits_by_site, halved, hebbian, narrowest, site_patterns
 from numerics.disorder import Sample
-from numerics.engine_choice import quickest
+from numerics.engine_choice import ACCEPTANCE, SWEEPS, quickest
 from numerics.kernels import couplings as dense_kernels
 from numerics.kernels import overlap as overlap_kernels
 from theory.errors import InvalidInput, nearest
@@ -135,7 +135,15 @@ class Interactions:
         return -0.5 * total / (self.N * self.normalisation)
 
 
-def interactions(sample: Sample, *, engine: str = "auto", work: str = "quench", starts: int = 1) -> Interactions:
+def interactions(
+    sample: Sample,
+    *,
+    engine: str = "auto",
+    work: str = "quench",
+    starts: int = 1,
+    acceptance: float = ACCEPTANCE,
+    sweeps: float = SWEEPS,
+) -> Interactions:
     """Return the Hebbian couplings of a sample, in a named or in the quickest representation.
 
     Parameters
@@ -146,6 +154,8 @@ def interactions(sample: Sample, *, engine: str = "auto", work: str = "quench", 
         What they are for, if the engine is chosen: zero-temperature runs, or long runs that flip often.
     starts : int
         How many runs share them.
+    acceptance, sweeps : float
+        Of sampling: flips per proposal, and sweeps of one run.
 
     Raises
     ------
@@ -173,7 +183,7 @@ def interactions(sample: Sample, *, engine: str = "auto", work: str = "quench", 
             )
         return replace(from_matrix(hebbian(sample), normalisation=float(N)), P=P)
     if engine == "auto":
-        engine = quickest(N, P, work=work, starts=starts)
+        engine = quickest(N, P, work=work, starts=starts, acceptance=acceptance, sweeps=sweeps)
     if engine == "overlap-int8":
         return Interactions(engine, N, P, float(N), P, patterns=site_patterns(sample))
     bits = bits_by_site(sample)
@@ -205,7 +215,7 @@ def from_matrix(J: ArrayLike, *, normalisation: float = 1.0, engine: str = "auto
     Raises
     ------
     InvalidInput
-        For a matrix that is not square, not finite or has a nonzero diagonal, or that does not fit the engine.
+        For a matrix that is not square, symmetric and finite with zero diagonal, or that does not fit the engine.
 
     Examples
     --------
@@ -263,7 +273,21 @@ def _validated(J: ArrayLike) -> NDArray[Any]:
         raise InvalidInput("couplings contain NaN or infinity; give finite numbers.")
     if np.any(matrix.diagonal() != 0):
         raise InvalidInput("couplings have a nonzero diagonal; set J_ii = 0, spins do not act on themselves.")
+    _refuse_asymmetry(matrix)
     return np.ascontiguousarray(matrix)
+
+
+def _refuse_asymmetry(matrix: NDArray[Any]) -> None:
+    rounding = 2.0**-40 * float(np.abs(matrix).max()) if matrix.dtype == np.float64 else 0
+    for first in range(0, len(matrix), 256):  # by blocks: no second (N, N) array
+        rows = slice(first, first + 256)
+        apart = np.abs(matrix[rows, first:].astype(np.float64) - matrix[first:, rows].T)
+        if (apart > rounding).any():
+            i, j = np.argwhere(apart > rounding)[0] + first
+            raise InvalidInput(
+                f"couplings are not symmetric: J[{i}, {j}] = {matrix[i, j]} but J[{j}, {i}] = {matrix[j, i]}; "
+                "give J = J^T, (J + J.T) / 2 say."
+            )
 
 
 def _zero_field(matrix: NDArray[np.float64]) -> float:

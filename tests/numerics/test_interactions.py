@@ -308,3 +308,20 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert float(found.stdout) < 2.0
+
+
+def test_asymmetric_couplings_are_refused_by_the_first_pair_that_differs() -> None:
+    J = np.zeros((300, 300))
+    J[290, 3], J[3, 290] = 0.5, -0.5
+    with pytest.raises(InvalidInput, match=r"not symmetric: J\[3, 290\] = -0.5 but J\[290, 3\] = 0.5"):
+        from_matrix(J)
+    J[290, 3] = -0.5 * (1 + 1e-15)  # a product of matrices is symmetric up to rounding
+    assert from_matrix(J).engine == "dense-float64"
+
+
+def test_choice_follows_what_a_temperature_accepts() -> None:
+    chosen = [
+        engine_choice.quickest(4000, 400, work="sampling", starts=4, acceptance=a, sweeps=2000)
+        for a in (0.01, 0.05, 0.2, 0.8)
+    ]
+    assert chosen == ["dense", "dense", "overlap-bits", "overlap-bits"]
