@@ -15,8 +15,8 @@ NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.py"))
 BUDGET = 60.0  # seconds on two cores
 
 
-def test_both_notebooks_are_there():
-    assert NAMES == ["add_your_own_model", "first_phase_diagram"]
+def test_all_notebooks_are_there():
+    assert NAMES == ["add_your_own_model", "first_phase_diagram", "monte_carlo"]
 
 
 @pytest.mark.parametrize("name", NAMES)
