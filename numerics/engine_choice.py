@@ -8,8 +8,8 @@ proposals per start::
     overlap  starts (S N (proposal + P term) + F (flip + P term))
 
 In sampling F is what temperature makes it, acceptance times S N: give the acceptance, if it is known.  Coefficients
-are in nanoseconds, measured on one core of an AVX-512 Xeon (2026); ``python benchmarks/engine_choice.py`` shows how good
-the choice is.  Only their ratios matter, and where two costs are close so are the times.
+are in nanoseconds, measured on one core of an AVX-512 Xeon (2026); ``python benchmarks/engine_choice.py`` shows how
+good the choice is.  Only their ratios matter, and where two costs are close so are the times.
 """
 
 from __future__ import annotations

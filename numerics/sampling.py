@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from numerics import disorder, montecarlo, rng
 from numerics.disorder import Sample
 from numerics.equilibration import Equilibration, equilibration, jointly
-from numerics.interactions import Interactions
+from numerics.interactions import Interactions, interactions
 from numerics.ladder import ladder
 from numerics.observables import Condensed, feature_power, overlaps, pattern_power, replica_overlaps
 from numerics.series import Series
@@ -31,6 +31,7 @@ _MEASUREMENTS = 1024  # per run, where `_PAUSE` allows: neighbouring sweeps say 
 _UNEQUAL = 0.3  # relative difference of exchange rates that a ladder may have: each sample tunes its own
 _STRETCH = 64  # measurements
 _PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
+_TRIAL = 12  # sweeps after which spins flip about as often as in the run to come
 _BINS = 50  # of P(q), about
 _FALSE_ALARM = 1e-4  # of calling an equilibrated sample otherwise, per quantity: records hold many samples
 
@@ -50,18 +51,20 @@ class Sampled:
         Share of the replica overlaps q_ab of the second half in every bin of :func:`overlap_bins`.
     moved : dict
         Of tempering: temperatures, exchange rates and round trips.  Else empty.
+    engine : str
+        Form of the couplings.
     """
 
     row: dict[str, float]
     verdicts: dict[str, Equilibration]
     histogram: Floats
     moved: dict[str, Any]
+    engine: str
 
 
 def sampled(
     plan: Task,
     sample: Sample,
-    couplings: Interactions,
     *,
     start: Spins,
     condensed: Condensed,
@@ -74,8 +77,6 @@ def sampled(
     plan : Task
         With a temperature above 0.
     sample : Sample
-    couplings : Interactions
-        Those of the sample.
     start, condensed
         From :func:`numerics.starts.named_start`.
     progress : callable, optional
@@ -95,6 +96,7 @@ def sampled(
     else:
         key = rng.stream(*name, "corruption")
         spins = np.stack([corrupted(start, plan, key, lane=r) for r in replicas])
+    couplings = _couplings(plan, sample, spins)
     every = min(-(-plan.sweeps // _MEASUREMENTS), _PAUSE)
     observer = _Observer(
         sample,
@@ -115,7 +117,24 @@ def sampled(
     row = _averages(plan, sample, series, condensed)
     row["acceptance"] = acceptance
     row["equilibrated"] = float(all(v.equilibrated for v in verdicts.values()))
-    return Sampled(row, verdicts, observer.histogram / observer.histogram.sum(), moved)
+    return Sampled(row, verdicts, observer.histogram / observer.histogram.sum(), moved, couplings.engine)
+
+
+def _couplings(plan: Task, sample: Sample, spins: Spins) -> Interactions:
+    """Return the couplings in the form that is quickest for what the temperature accepts: a short trial tells."""
+    assert plan.replicas is not None
+    if plan.engine != "auto" or sample.packed is None or plan.backend != "cpu":
+        return interactions(sample, engine=plan.engine, work="sampling", starts=plan.replicas)
+    trial = interactions(sample, engine="overlap-bits")
+    run = montecarlo.sample(trial, spins[:1], temperature=plan.temperature, sweeps=_TRIAL, every=_TRIAL)
+    later = montecarlo.sample(trial, run.spins, temperature=plan.temperature, sweeps=4, every=4)
+    return interactions(
+        sample,
+        work="sampling",
+        starts=plan.replicas,
+        acceptance=float(later.acceptance[0]),
+        sweeps=float(plan.sweeps or 0),
+    )
 
 
 class _Observer:

@@ -191,9 +191,8 @@ def _outcome(plan: Task, index: int, progress: Callable[[int], None] | None = No
     start, condensed, redrawn = named_start(sample, plan)
     extra = {"redrawn": float(redrawn)} if plan.start == "unseen" else {}
     if plan.temperature > 0.0:
-        couplings = interactions(sample, engine=plan.engine, work="sampling", starts=plan.replicas or 1)
-        run = sampled(plan, sample, couplings, start=start, condensed=condensed, progress=progress)
-        return _Outcome(run.row | extra, couplings.engine, run)
+        run = sampled(plan, sample, start=start, condensed=condensed, progress=progress)
+        return _Outcome(run.row | extra, run.engine, run)
     name = (*sample.name, plan.start, plan.L or 0)
     initial = corrupted(start, plan, rng.stream(*name, "corruption"))
     couplings = interactions(sample, engine=plan.engine)

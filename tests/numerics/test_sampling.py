@@ -217,3 +217,11 @@ def test_all_series_of_a_run_are_measured_at_the_same_sweeps(monkeypatch):
     for algorithm in ("metropolis", "tempering"):
         simulate(HOPFIELD, 20, samples=1, replicas=2, sweeps=3074, algorithm=algorithm)
     assert {(series.n, series.every) for series in judged} == {(768, 4)}
+
+
+def test_engine_is_the_one_for_what_the_temperature_accepts():
+    engines = [
+        simulate(Hopfield(alpha=0.3, temperature=T), 500, start="random", samples=1, sweeps=64).provenance["engine"]
+        for T in (0.05, 3.0)
+    ]
+    assert engines == ["dense-int8", "overlap-bits"]
