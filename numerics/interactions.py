@@ -11,6 +11,7 @@ that the energy per spin is ``-(1 / (2 N normalisation)) sum_i s_i H_i`` with ``
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -181,7 +182,7 @@ def interactions(
             raise InvalidInput(
                 f"engine '{engine}' needs +-1 patterns, which these are not; use 'dense-float64' (or 'auto')."
             )
-        return replace(from_matrix(hebbian(sample), normalisation=float(N)), P=P)
+        return replace(_dense(hebbian(sample), float(N), "dense-float64"), P=P)
     if engine == "auto":
         engine = quickest(N, P, work=work, starts=starts, acceptance=acceptance, sweeps=sweeps)
     if engine == "overlap-int8":
@@ -192,11 +193,10 @@ def interactions(
     if engine in ("dense-int8", "dense"):
         found = halved(bits, P)
         if found is not None:
-            return Interactions("dense-int8", N, P, float(N), min(P, 255), matrix=found, parity=P % 2, bits=bits)
+            return Interactions("dense-int8", N, P, float(N), min(P, 256), matrix=found, parity=P % 2, bits=bits)
     if engine == "dense":
         engine = "dense-int16" if P < 2**15 else "dense-int32"
-    matrix = hebbian(sample)
-    return replace(from_matrix(matrix, normalisation=float(N), engine=engine), P=P, bits=bits)
+    return replace(_dense(hebbian(sample), float(N), engine), P=P, bits=bits)
 
 
 def from_matrix(J: ArrayLike, *, normalisation: float = 1.0, engine: str = "auto") -> Interactions:
@@ -225,11 +225,18 @@ def from_matrix(J: ArrayLike, *, normalisation: float = 1.0, engine: str = "auto
     _known(engine)
     if engine.startswith("overlap"):
         raise InvalidInput(f"engine '{engine}' needs patterns, not a matrix; use a dense engine (or 'auto').")
+    if not 0.0 < normalisation < math.inf:
+        raise InvalidInput(
+            f"normalisation = {normalisation} is not allowed; give a finite number > 0 (1 for J itself)."
+        )
     matrix = _validated(J)
+    return _dense(matrix, normalisation, f"dense-{matrix.dtype.name}" if engine == "auto" else engine)
+
+
+def _dense(matrix: NDArray[Any], normalisation: float, engine: str) -> Interactions:
+    """Return valid couplings of int16, int32 or float64 in a dense engine."""
     N = matrix.shape[0]
     real = matrix.dtype == np.float64
-    if engine == "auto":
-        engine = f"dense-{matrix.dtype.name}"
     largest = float(max(-float(matrix.min()), float(matrix.max()), 0.0))
     if engine == "dense-float64":
         matrix = matrix.astype(np.float64, copy=False)
@@ -263,11 +270,16 @@ def _known(engine: str) -> None:
 
 
 def _validated(J: ArrayLike) -> NDArray[Any]:
-    matrix = np.asarray(J)
+    try:
+        matrix = np.asarray(J)
+    except ValueError:  # rows of different lengths
+        matrix = np.empty(0, dtype=object)
+    if matrix.dtype.kind not in "biuf":
+        raise InvalidInput("couplings are not an array of real numbers; give a square (N, N) matrix of them.")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 1:
         raise InvalidInput(f"couplings have shape {matrix.shape}; give a square (N, N) matrix with N >= 1.")
-    if matrix.dtype not in (np.int16, np.int32):
-        fits = matrix.dtype.kind in "iu" and np.all(np.abs(matrix.astype(np.int64)) < 2**31)
+    if matrix.dtype != np.int16:
+        fits = matrix.dtype.kind in "iu" and -(2**31) < int(matrix.min()) and int(matrix.max()) < 2**31
         matrix = matrix.astype(np.int32 if fits else np.float64, copy=False)  # never two (N, N) arrays of float64
     if matrix.dtype == np.float64 and not np.isfinite(matrix.sum()):  # NaN is against no spin, so all would be stable
         raise InvalidInput("couplings contain NaN or infinity; give finite numbers.")

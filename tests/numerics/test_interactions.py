@@ -236,6 +236,22 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
         interactions(real, work="sample")
 
 
+def test_couplings_that_are_none_are_refused():
+    for J in (np.array([[0, 1j], [1j, 0]]), [["a"]], [[0, 1], [1]]):
+        with pytest.raises(InvalidInput, match="not an array of real numbers"):
+            from_matrix(J)
+    with pytest.raises(InvalidInput, match=r"normalisation = 0\.0"):
+        from_matrix([[0, 1], [1, 0]], normalisation=0.0)
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, 2**63, -(2**63), -(2**31), 2**31])
+def test_integers_beyond_32_bits_do_not_wrap(value):
+    kind = np.uint64 if value >= 2**63 else np.int64 if abs(value) > 2**31 or value > 0 else np.int32
+    system = from_matrix(np.array([[0, value], [value, 0]], dtype=kind))
+    assert system.engine == "dense-float64"
+    assert system.fields(np.ones(2, dtype=np.int8)).tolist() == [float(value)] * 2
+
+
 def test_eight_bits_hold_exactly_what_they_hold():
     """Both ends of the range, both parities: |N J| = 255 fits, 256 does not."""
     for P, fits in ((254, True), (255, True), (256, False), (257, False)):
