@@ -224,4 +224,4 @@ def rows(repeats: int) -> Iterable[str]:
 
 
 if __name__ == "__main__":
-    run("monte_carlo", HEAD, rows, repeats=5, about=__doc__.partition("\n")[0])
+    run("monte_carlo", HEAD, rows, repeats=5, about=__doc__)
