@@ -171,19 +171,24 @@ def quench_many(
             f"spins have shape {states.shape[1:]} but couplings {(system.N, system.N)}; give one spin per row of the "
             "couplings."
         )
-    if not np.all(np.abs(states) == 1):
+    if states.dtype.kind not in "iuf" or not np.all(np.abs(states) == 1):
         raise InvalidInput("spins must all be +1 or -1; take the sign of the start configuration.")
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-        raise InvalidInput(f"threads = {threads!r} is not allowed; give an integer threads >= 1.")
+    for name, value in (("threads", threads), ("max_sweeps", max_sweeps)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise InvalidInput(f"{name} = {value!r} is not allowed; give an integer {name} >= 1.")
     if keys is None:
         keys = np.array([rng.stream("quench", r) for r in range(len(states))], dtype=np.uint32).reshape(-1, 3)
-    if keys.shape != (len(states), 3):
-        raise InvalidInput(f"keys have shape {keys.shape}; give one row of 3 words for each of {len(states)} starts.")
+    keys = np.asarray(keys)
+    if keys.shape != (len(states), 3) or keys.dtype != np.uint32:
+        raise InvalidInput(
+            f"keys have shape {keys.shape} and type {keys.dtype}; give one row of 3 words of uint32 for each of "
+            f"{len(states)} starts, from numerics.rng.stream."
+        )
     final, sweeps, flips, period = run(
-        system, states.astype(np.int8), keys, order=order, tie=tie, max_sweeps=max_sweeps, threads=int(threads)
+        system, states.astype(np.int8), keys, order=order, tie=tie, max_sweeps=int(max_sweeps), threads=int(threads)
     )
     if np.any(sweeps < 0):
-        raise SpinodalError(f"spins still flip after {max_sweeps} sweeps; raise max_sweeps or check J = J^T.")
+        raise SpinodalError(f"spins still flip after {max_sweeps} sweeps; raise max_sweeps.")
     return Quenches(final, sweeps, flips, period)
 
 

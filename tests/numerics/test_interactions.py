@@ -286,7 +286,9 @@ def test_batches_are_checked():
     system = from_matrix([[0, 1], [1, 0]])
     with pytest.raises(InvalidInput, match="threads = 0 is not allowed"):
         quench_many(system, [[1, 1]], threads=0)
-    with pytest.raises(InvalidInput, match=r"keys have shape \(1, 3\); give one row of 3 words for each of 2 starts"):
+    with pytest.raises(
+        InvalidInput, match=r"keys have shape \(1, 3\) .*one row of 3 words of uint32 for each of 2 starts"
+    ):
         quench_many(system, [[1, 1], [1, -1]], keys=rng.stream("x")[None])
     ends = quench_many(system, np.ones((3, 2)))
     assert len(ends[1:]) == 2
