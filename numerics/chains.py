@@ -65,6 +65,7 @@ class Chains:
     ) -> None:
         self.algorithm = chosen(algorithm, ALGORITHMS, "algorithm")
         self.backend: Any = backend_named(backend)  # with `anneal`, if it can
+        refuse_matrix(interactions)
         state = _spins_of(interactions, spins)
         self.keys = _keys_of(keys, len(state))
         self.threads = positive_integer(threads, "threads")
@@ -115,6 +116,25 @@ class Chains:
     def energies(self) -> NDArray[np.float64]:
         """Return the energies per spin, (R,)."""
         return np.asarray(self._walkers.energies())
+
+
+def refuse_matrix(interactions: Any) -> None:
+    """Raise InvalidInput unless these are Interactions: a plain matrix would be checked and converted at each call."""
+    if not isinstance(interactions, Interactions):
+        raise InvalidInput(
+            f"interactions are of type {type(interactions).__name__}; make them from a matrix J by "
+            "numerics.interactions.from_matrix(J)."
+        )
+
+
+def measured_by(observe: Observe, spins: NDArray[np.int8]) -> Mapping[str, Any]:
+    """Return what `observe` measures; raise InvalidInput if it is no dict, or takes the name of the energy."""
+    found = observe(spins)
+    if not isinstance(found, Mapping):
+        raise InvalidInput(f"observe returned {type(found).__name__}; return a dict, as {{'m': spins.mean(axis=1)}}.")
+    if "energy" in found:
+        raise InvalidInput("observe returned 'energy', which is measured anyway; give it another name.")
+    return found
 
 
 def temperatures_of(temperatures: ArrayLike, count: int, name: str) -> NDArray[np.float64]:

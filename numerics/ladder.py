@@ -18,7 +18,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.special import erfcinv
 
 from numerics import rng
-from numerics.chains import positive_integer, temperatures_of
+from numerics.chains import positive_integer, refuse_matrix, temperatures_of
 from numerics.interactions import Interactions
 from numerics.tempering import Tempering, temper
 from theory.errors import InvalidInput, SpinodalError
@@ -103,6 +103,7 @@ def ladder(
     >>> [float(T) for T in found.temperatures[[0, -1]]], bool(np.ptp(found.rates) < 0.2 * found.rates.mean())
     ([0.5, 2.0], True)
     """
+    refuse_matrix(interactions)
     ends = temperatures_of([lowest, highest], 2, "[lowest, highest]")
     if not ends[0] < ends[1] < math.inf:
         raise InvalidInput(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import ALGORITHMS, Chains, Observe, Recorder, positive_integer, temperatures_of
+from numerics.chains import ALGORITHMS, Chains, Observe, Recorder, measured_by, positive_integer, temperatures_of
 from numerics.interactions import Interactions
 from numerics.ladder import Ladder, ladder
 from numerics.series import Series
@@ -149,7 +149,7 @@ def sample(
     record = Recorder(found, every=every)
     for done in range(every, total + 1, every):
         chains.advance(beta, every)
-        record.add({"energy": chains.energies(), **(observe(chains.spins()) if observe else {})})
+        record.add({"energy": chains.energies(), **(measured_by(observe, chains.spins()) if observe else {})})
         if progress:
             progress("sweeps", done, total)
     record.flush()

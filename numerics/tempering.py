@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import Chains, Observe, Recorder, positive_integer, temperatures_of
+from numerics.chains import Chains, Observe, Recorder, measured_by, positive_integer, temperatures_of
 from numerics.interactions import Interactions
 from numerics.kernels.philox import philox
 from numerics.kernels.thresholds import logarithms
@@ -199,7 +199,7 @@ def temper(
             if observe:
                 now = chains.spins().reshape(R, K, N)
                 for k in range(K):
-                    records[k].add(observe(now[sets[:, 0], where[:, k]]))
+                    records[k].add(measured_by(observe, now[sets[:, 0], where[:, k]]))
             if progress:
                 progress("sweeps", done, total)
     for record in records:

@@ -262,6 +262,8 @@ SPINS = np.ones((2, 4))
         ({"first_sweep": -1}, "first_sweep = -1"),
         ({"first_sweep": 2**32}, "more than 2\\^32"),
         ({"backend": "cpus"}, "did you mean 'cpu'"),
+        ({"observe": lambda spins: spins.mean(axis=1)}, "observe returned ndarray; return a dict"),
+        ({"observe": lambda spins: {"energy": spins.mean(axis=1)}}, "give it another name"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(change, words):
@@ -269,6 +271,19 @@ def test_what_cannot_be_is_refused_in_a_sentence(change, words):
     with pytest.raises(InvalidInput, match=words) as caught:
         sample(SYSTEM, options.pop("spins"), **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_matrix_is_told_what_to_become():
+    J = np.ones((4, 4)) - np.eye(4)
+    options = {"temperatures": [1.0, 2.0]}
+    for run in (
+        lambda: sample(J, SPINS, temperature=1.0, sweeps=1),
+        lambda: anneal(J, SPINS, **options),
+        lambda: temper(J, SPINS, sweeps=1, **options),
+        lambda: ladder(J, lowest=1.0, highest=2.0),
+    ):
+        with pytest.raises(InvalidInput, match=r"type ndarray; make them from .*from_matrix\(J\)"):
+            run()
 
 
 @pytest.mark.parametrize(
@@ -280,6 +295,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(change, words):
         ({"spins": np.ones(4)}, r"give \(K, N\) or \(R, K, N\)"),
         ({"swap_every": 3}, "each a multiple of the next"),
         ({"every": 3, "swap_every": 2}, "each a multiple of the next"),
+        ({"observe": lambda spins: 1.0}, "observe returned float; return a dict"),
     ],
 )
 def test_tempering_refuses_in_a_sentence(change, words):
