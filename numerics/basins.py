@@ -295,7 +295,7 @@ def basins(
     InvalidInput
         As :func:`basin`, before any work.
     """
-    sizes = (N,) if isinstance(N, int) else tuple(N)
+    sizes = (int(N),) if isinstance(N, int | np.integer) else tuple(N)
     if not sizes or (alphas is not None and not len(alphas)):
         raise InvalidInput("no size or no load is given; give one or more N, and alphas (or none at all).")
     if len(set(sizes)) < len(sizes) or (alphas is not None and len(set(alphas)) < len(alphas)):

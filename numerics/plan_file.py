@@ -93,6 +93,7 @@ def plan_from(table: Mapping[str, Any], *, where: str = "plan", folder: Path | s
     Parameters
     ----------
     table : dict
+        Lists may be tuples or arrays.
     where : str
         Names the plan in errors.
     folder : path
@@ -109,7 +110,7 @@ def plan_from(table: Mapping[str, Any], *, where: str = "plan", folder: Path | s
     4
     """
     with _told(where):
-        plan = _plan(table, Path(folder))
+        plan = _plan(_plain(table), Path(folder))
         cls = model_named(plan.model)
     effective: dict[str, Any] | None = None
     never = set(plan.observables or ())
@@ -136,6 +137,15 @@ def _told(where: str) -> Iterator[None]:
         yield
     except InvalidInput as problem:
         raise InvalidInput(f"{where}: {problem}") from problem
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a TOML file would have it."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _plan(table: Mapping[str, Any], folder: Path) -> Plan:

@@ -160,6 +160,11 @@ def test_maps_are_saved_and_read(tmp_path, low):
         Basins.load(tmp_path / "other.json")
 
 
+def test_a_size_of_numpy_is_a_size():
+    (found,) = basins(Hopfield(alpha=0.05), np.int64(100), overlaps=(0.1, 0.5), samples=4).maps
+    assert found.to_json()["N"] == 100
+
+
 def test_progress_counts_all_quenches():
     told = []
     basin(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from numerics.measured import OBSERVABLES, measured
@@ -156,6 +157,12 @@ def test_shards_share_the_tasks_without_overlap_and_each_has_all_sizes(written):
     shards = [shard_of(blocks, (i, 5)) for i in range(1, 6)]
     assert sorted(b.number for shard in shards for b in shard) == list(range(len(blocks)))
     assert all({b.point.N for b in shard} == {100, 200} for shard in shards)
+
+
+def test_arrays_and_tuples_are_lists():
+    listed = {"model": "hopfield", "N": [100, 200], "samples": 4, "grid": {"alpha": [0.05, 0.1]}}
+    arrays = {**listed, "N": (100, np.int64(200)), "samples": np.int64(4), "grid": {"alpha": np.array([0.05, 0.1])}}
+    assert plan_from(arrays).to_json() == plan_from(listed).to_json()
 
 
 def test_a_longer_range_has_the_very_points_of_a_shorter_one():
