@@ -86,7 +86,12 @@ class Series:
     @classmethod
     def of(cls, values: ArrayLike, *, every: int = 1, capacity: int = CAPACITY) -> Series:
         """Return the series of an (R, n) array: R chains of n measurements; (n,) is one chain."""
-        x = np.asarray(values, dtype=np.float64)
+        try:
+            x = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InvalidInput(
+                f"a {type(values).__name__} is no series; give (R, n) numbers, R chains of n >= 1 measurements."
+            ) from None
         x = x[None] if x.ndim == 1 else x
         if x.ndim != 2 or x.size == 0:
             raise InvalidInput(f"values have shape {x.shape}; give (R, n), R chains of n >= 1 measurements.")

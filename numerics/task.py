@@ -252,7 +252,9 @@ def _members(start: str, L: int | None, law: Law, P: int, D: int) -> int | None:
 def _size(name: str, load: float | None, N: int, symbol: str, what: str) -> int:
     option = "--" + name.replace("_", "-")
     if load is None:
-        raise InvalidInput(f"{name} is missing; the simulation needs the load {name} = {symbol}/N: give {option}.")
+        raise InvalidInput(
+            f"{name} is missing; the simulation needs the load {name} = {symbol}/N: give {option} or {name}=..."
+        )
     if not (math.isfinite(load) and load > 0):
         raise InvalidInput(f"{name} = {load} is not allowed; give 0 < {name} < infinity ({symbol} = {name} N {what}).")
     count = round(load * N)

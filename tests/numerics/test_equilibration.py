@@ -183,5 +183,7 @@ def test_misuse_is_one_sentence():
         equilibration(np.ones((2, 100)), false_alarm=0.7)
     with pytest.raises(InvalidInput, match=r"give \(R, n\)"):
         equilibration(np.ones((2, 2, 2)))
+    with pytest.raises(InvalidInput, match="a dict is no series"):
+        equilibration({"energy": 1.0})
     with pytest.raises(InvalidInput, match="empty"):
         equilibration(Series(3))
