@@ -34,8 +34,7 @@ class TimeBins:
     Examples
     --------
     >>> bins = TimeBins((1,), capacity=4)
-    >>> for x in range(9):
-    ...     bins.append([x])
+    >>> bins.extend([[x] for x in range(9)])
     >>> bins.width, bins.sums[:, 0].tolist()
     (4, [6.0, 22.0])
     """
@@ -52,13 +51,6 @@ class TimeBins:
     def sums(self) -> Floats:
         """Sums of the full bins, (count, *shape), oldest first; the last, incomplete bin is left out."""
         return self._sums[: self._count]
-
-    def append(self, values: ArrayLike) -> None:
-        """Add one measurement."""
-        self._open += np.asarray(values)
-        self.n += 1
-        if self.n % self.width == 0:
-            self._close()
 
     def extend(self, values: ArrayLike) -> None:
         """Add consecutive measurements, (n, *shape)."""

@@ -10,7 +10,6 @@ import pytest
 from scipy.signal import lfilter
 
 from numerics import rng
-from numerics.histogram import Histogram
 from numerics.series import Series
 from numerics.timebins import TimeBins
 from theory.errors import InvalidInput
@@ -29,7 +28,7 @@ def test_merged_bins_are_exact_sums_of_the_measurements(n):
     x = rng.words(rng.stream("bins", n), rows=n, columns=3).astype(np.int64) - 2**31
     one, many = TimeBins((3,), capacity=8), TimeBins((3,), capacity=8)
     for row in x:
-        one.append(row)
+        one.extend(row[None])
     for part in np.array_split(x, 5):
         many.extend(part)
     width, whole = one.width, n // one.width
@@ -129,39 +128,3 @@ def test_bad_measurements_are_one_sentence():
         Series(1, every=1.5)
     with pytest.raises(InvalidInput, match="capacity = 3"):
         TimeBins((), capacity=3)
-
-
-def test_the_histogram_of_free_spins_is_binomial():
-    """Overlaps of 20 independent spins, 4000 measurements of 6 pairs: cells and chi^2 against the binomial law."""
-    N, found = 20, Histogram.of_overlaps(20)
-    for k in range(4000):
-        found.append(rng.signs(rng.stream("p(q)", k), rows=6, columns=N).astype(float).mean(axis=1))
-    density, errors = found.density()
-    exact = np.array([math.comb(N, k) for k in range(N + 1)]) / 2.0**N / (2.0 / N)
-    assert density @ np.diff(found.edges) == pytest.approx(1.0)
-    common = exact > 0.05
-    pulls = (density - exact)[common] / errors[common]
-    # Errors from eight blocks: Student with 7 degrees, variance 1.4.
-    assert abs((pulls**2).mean() - 1.4) < 4 * 1.4 * math.sqrt(3.0 / common.sum())
-
-
-def test_cells_with_unequally_many_overlaps_show_no_ripple():
-    found = Histogram.of_overlaps(1000, cells=30)  # 33.4 of the 1001 values to a cell
-    found.append(1.0 - 2.0 * np.arange(1001) / 1000)
-    density, errors = found.density()
-    assert density == pytest.approx(np.full(30, 1000 / 2 / 1001), rel=1e-12)
-    assert np.isnan(errors).all()
-    assert found.to_json()["errors"] == [None] * 30
-
-
-def test_a_histogram_forgets_the_first_half():
-    found = Histogram([0.0, 0.5, 1.0])
-    for k in range(1000):
-        found.append([0.2 if k < 500 else 0.7])
-    assert found.density()[0] == pytest.approx([0.0, 2.0], abs=0.1)
-    with pytest.raises(InvalidInput, match=r"outside \[0, 1\]"):
-        found.append([1.5])
-    with pytest.raises(InvalidInput, match="edges of a histogram must rise"):
-        Histogram([1.0, 0.0])
-    with pytest.raises(InvalidInput, match="histogram is empty"):
-        Histogram([0.0, 1.0]).density()
