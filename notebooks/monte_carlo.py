@@ -76,7 +76,7 @@ print(f"verdict: {validation.verdict}; replica symmetry is stable here: {validat
 # `q` and, from a pattern, `m` are judged. It is a test that can fail, not a proof: replicas that all miss the same
 # states look fine.
 #
-# In the spin glass it does fail. Replicas from random starts fall into different valleys and stay there:
+# In the spin glass it does fail. Replicas from random starts fall into different valleys and stay there for long:
 
 # %%
 glass = sp.Hopfield(alpha=0.1, temperature=0.4)
@@ -86,10 +86,10 @@ print(runs[0].sampling["message"])
 print(runs[-1].sampling["message"])
 
 # %% [markdown]
-# A hundred times as many sweeps help two samples, not the third; at larger $N$ or lower $T$ they help none. The remedy
-# is in the message. With parallel tempering walkers exchange temperatures, up to one at which they forget where they
-# were. A walker that returns from there to the lowest temperature has made a *round trip*: without round trips
-# exchanges were idle, however frequent they are. Temperatures are tuned for every sample.
+# A hundred times as many sweeps help two samples, not the third; at larger $N$ or lower $T$ more samples are like that.
+# The remedy is in the message. With parallel tempering walkers exchange temperatures, up to one at which they forget
+# where they were. A walker that returns from there to the lowest temperature has made a *round trip*: without round
+# trips exchanges were idle, however frequent they are. Temperatures are tuned for every sample.
 
 # %%
 tempered = sp.simulate(glass, 128, start="random", samples=3, sweeps=2000, algorithm="tempering")
@@ -402,6 +402,6 @@ with styled():
     plt.show()
 
 # %% [markdown]
-# `sample` runs single temperatures and `anneal` cools; all three take `backend="gpu"`. Numbers are functions of seeds
-# only, not of backends, threads or interruptions. Where to go next: `spinodal sweep --help`, and
-# `notebooks/sweeps` for clusters.
+# `sample` runs single temperatures and `anneal` cools; all three take `backend="gpu"`. Results do not depend on threads
+# or interruptions and, for integer couplings such as the Hopfield model's, not on the backend. Where to go next:
+# `spinodal sweep --help`, and `notebooks/sweeps` for clusters.
