@@ -84,7 +84,7 @@ def simulate(
     tie, order : str, optional
         Temperature 0 only ('keep' and 'random' by default); see :func:`numerics.dynamics.quench`.
     algorithm : {'metropolis', 'heat-bath', 'tempering'}, optional
-        Temperature > 0 only ('metropolis' by default).
+        Temperature > 0 only ('metropolis' by default, 'heat-bath' for less than 32 spins).
     sweeps, replicas : int, optional
         Temperature > 0 only: sweeps per replica, half of them before anything is averaged (2000 by default), and
         replicas per sample (4 by default).

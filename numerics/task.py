@@ -22,6 +22,9 @@ __all__ = ["ALGORITHMS", "STARTS", "Task", "check_count", "task"]
 STARTS = ("example", "feature", "mixture", "unseen", "random")
 ALGORITHMS = ("metropolis", "heat-bath", "tempering")
 REPLICAS, SWEEPS = 4, 2000  # at T > 0, unless said otherwise
+# Fewer spins are sampled by the heat bath, unless said otherwise: Metropolis always turns a spin in zero field, and
+# site by site that closes circles which a small system never leaves (+-+-+ and -+-+- of one pattern, for example).
+SMALL = 32
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def task(
         raise InvalidInput(
             f"engine '{engine}' needs +-1 patterns, which these are not; use 'dense-float64' (or 'auto')."
         )
-    rules = _rules(temperature, tie=tie, order=order, algorithm=algorithm, sweeps=sweeps, replicas=replicas)
+    rules = _rules(temperature, N, tie=tie, order=order, algorithm=algorithm, sweeps=sweeps, replicas=replicas)
     _check_memory(N, P, D, law, engine)
     backend_named(backend)
     return Task(
@@ -172,6 +175,7 @@ def _temperature(model: Any) -> float:
 
 def _rules(
     temperature: float,
+    N: int,
     *,
     tie: str | None,
     order: str | None,
@@ -203,11 +207,11 @@ def _rules(
     sweeps = SWEEPS if sweeps is None else sweeps
     check_count("replicas", replicas, 2)
     check_count("sweeps", sweeps, 16)
-    chosen(algorithm or "metropolis", ALGORITHMS, "algorithm")
+    algorithm = chosen(algorithm or ("heat-bath" if N < SMALL else "metropolis"), ALGORITHMS, "algorithm")
     return {
         "tie": None,
         "order": None,
-        "algorithm": algorithm or "metropolis",
+        "algorithm": algorithm,
         "sweeps": int(sweeps),
         "replicas": int(replicas),
     }

@@ -60,7 +60,11 @@ Order = Annotated[
 ]
 Algorithm = Annotated[
     str | None,
-    typer.Option("--algorithm", show_default="metropolis", help="T > 0: metropolis, heat-bath or tempering."),
+    typer.Option(
+        "--algorithm",
+        show_default="metropolis, heat-bath for N < 32",
+        help="T > 0: metropolis, heat-bath or tempering.",
+    ),
 ]
 Sweeps = Annotated[
     int | None,

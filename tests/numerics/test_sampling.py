@@ -225,3 +225,20 @@ def test_engine_is_the_one_for_what_the_temperature_accepts():
         for T in (0.05, 3.0)
     ]
     assert engines == ["dense-int8", "overlap-bits"]
+
+
+@pytest.mark.parametrize(("N", "P"), [(7, 1), (8, 2)])
+def test_small_systems_leave_every_circle(N, P):
+    """Metropolis at sites in sequence is reducible here: it flips spins in zero field always, and some starts go round
+    among 2 or 60 of all configurations."""
+    model = Hopfield(alpha=P / N, temperature=0.8)
+    record = simulate(model, N, start="random", samples=SAMPLES, sweeps=1000)
+    right = []
+    for index in range(SAMPLES):
+        sample = disorder.draw(task(model, N).law, N=N, P=P, D=0, index=index)
+        xi = np.array([disorder.example(sample, mu) for mu in range(P)], dtype=float)
+        E = exact.energies(xi.T @ xi / N)
+        w = np.exp(-(E - E.min()) / 0.8)
+        right.append(w @ E / w.sum() / N)
+    assert record["equilibrated"].value == 1.0
+    assert np.abs(np.array(record.values["energy"]) - right).max() < 0.025  # five errors of a run
