@@ -32,7 +32,7 @@ Hopfield model from random configurations to local minima, one thread; medians o
 proposal and the bytes of a row per flip at the read bandwidth of the same run. Ratios are comparable between machines,
 times are not. Made by `python benchmarks/zero_temperature.py --write`.
 
-| date | processor | N | alpha | engine | runs | proposals | flips | dot (ms) | here (ms) | ratio | read (GB/s) | floor |
+| date | processor | N | alpha | engine | runs | proposals | flips | dot (ms) | here (ms) | ratio | read GB/s | floor |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 SCAN = 0.65e-9  # seconds to look at a spin
