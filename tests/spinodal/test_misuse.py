@@ -59,7 +59,7 @@ MISUSES = [
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--temperature", "0.5", "--order", "greedy"), "order ="),
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--sweeps", "100"), "sweeps = 100 belongs"),
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--order", "gredy"), "did you mean 'greedy'"),
-    (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--engine", "overlap-bit"), "did you mean 'overlap-bits'"),
+    (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--engine", "overlap-bit"), "mean 'overlap-bits'"),
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--overlap", "2"), "overlap = 2"),
     (("validate", "hopfield", "--alpha", "0.1", "--N", "1000,x"), "N = '1000,x'"),
     (("validate", "hopfield", "--alpha", "0.1", "--state", "spin-glass"), "spin-glass"),
