@@ -187,7 +187,7 @@ def validate(
         task(model, size, **options)
     nominal = solve(model, state, L=L)  # tells at once, before hours of simulation, if there is no such state
     if warm and state in CONDENSED:
-        options["retrieved_above"] = _stays_above(nominal)
+        options["retrieved_above"] = _stays_above(model, nominal)
     records, solutions = [], []
     for size in sizes:
 
@@ -214,14 +214,32 @@ def powers(solution: Solution, N: int) -> _Powers:
     return next(found for window, found in _WINDOWS if distance < window)
 
 
-def _stays_above(solution: Solution) -> float:
+def _stays_above(model: Any, solution: Solution) -> float:
     """Return the overlap, relative to the undisturbed state's, below which a sample has left the state.
 
     That is 0.7 of what temperature leaves of the theory's m; what is left of a lost state is a third at most.
     """
     m, L = solution.order_parameters["m"], solution.L or 1
     undisturbed = math.comb(L - 1, (L - 1) // 2) / 2.0 ** (L - 1)  # of a majority of L with each member
+    if solution.state == "example":
+        undisturbed = _mean_modulus(model.pattern_law())
     return min(0.95, 0.7 * min(1.0, float(m or 0.0) / undisturbed))
+
+
+def _mean_modulus(law: Any) -> float:
+    """Return E|xi|, the m of a state that has the signs of an example."""
+    from theory.ensembles import RandomFeaturePatterns
+
+    if not isinstance(law, RandomFeaturePatterns) or law.nonlinearity.binary:
+        return 1.0
+    import numpy as np
+    from scipy.integrate import quad
+
+    def weighted(x: float) -> float:
+        size = abs(float(law.nonlinearity.function(np.array([x]))[0]))
+        return size * math.sqrt(2.0 / math.pi) * math.exp(-0.5 * x * x)
+
+    return float(quad(weighted, 0.0, 12.0, limit=200)[0])
 
 
 def _sizes(N: Sequence[int]) -> tuple[int, ...]:

@@ -112,3 +112,19 @@ def test_powers_of_the_extrapolation_belong_to_the_phase() -> None:
     assert of(1.36, N=10**6)["q"] == 0.5  # at that size the temperature is far from T_g
     assert of(1.2, "spin_glass")["q"] == (1 / 3, 2 / 3)
     assert of(0.2, "example") == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "undisturbed"),
+    [
+        (sp.Hopfield(alpha=0.05, temperature=0.2), 1.0),
+        (sp.RandomFeatures(alpha=0.002, alpha_d=2.0, temperature=0.1, nonlinearity="tanh"), 0.5559),  # E|tanh z|
+    ],
+)
+def test_a_sample_leaves_at_seven_tenths_of_the_overlap_that_theory_leaves(model: sp.Model, undisturbed: float) -> None:
+    """The overlap is with the signs of an example, while m weighs them: it is E|xi| at most."""
+    from spinodal.validation import _stays_above
+
+    solution = sp.solve(model, "example")
+    assert _stays_above(model, solution) == pytest.approx(0.7 * solution.order_parameters["m"] / undisturbed, rel=1e-3)
+    assert _stays_above(model, solution) > 0.65
