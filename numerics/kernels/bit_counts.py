@@ -11,6 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from numerics.kernels.row_adds import spread
+
 __all__ = ["COLUMNS", "ROWS", "differing", "put"]
 
 ROWS = 8  # sites against ...
@@ -62,7 +64,7 @@ def _differing(typing_context: Any, bits: Any, i: Any, panels: Any, panel: Any, 
         for b in range(COLUMNS // _LANES):
             vector = builder.bitcast(builder.gep(place, [_long(b * _LANES)]), _words.as_pointer())
             columns.append(builder.load(vector, align=8))
-        rows = [_spread(builder, builder.load(builder.gep(pointer, [word]))) for pointer in pointers]
+        rows = [spread(builder, builder.load(builder.gep(pointer, [word])), _LANES) for pointer in pointers]
         kind = ir.FunctionType(_words, [_words])
         population = cgutils.get_or_insert_function(builder.module, kind, f"llvm.ctpop.v{_LANES}i64")
         new = []
@@ -90,7 +92,7 @@ def _put(typing_context: Any, counts: Any, base: Any, step: Any, out: Any, i: An
         found = context.make_array(counts)(context, builder, arguments[0])
         matrix = context.make_array(out)(context, builder, arguments[3])
         N = builder.extract_value(matrix.shape, 0)
-        base, step = (_spread(builder, argument) for argument in arguments[1:3])
+        base, step = (spread(builder, argument, _LANES) for argument in arguments[1:3])
         kind = ir.VectorType(ir.IntType(out.dtype.bitwidth), _LANES)
 
         def write(value: Any, row: Any, column: Any) -> None:
@@ -125,12 +127,6 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
                 rows[r] = builder.shuffle_vector(*pair, ir.Constant(_counts, low))
                 rows[r + size] = builder.shuffle_vector(*pair, ir.Constant(_counts, high))
     return rows
-
-
-def _spread(builder: Any, value: Any) -> Any:
-    vague = ir.Constant(ir.VectorType(value.type, _LANES), ir.Undefined)
-    first = builder.insert_element(vague, value, _int(0))
-    return builder.shuffle_vector(first, vague, ir.Constant(_counts, [0] * _LANES))
 
 
 differing: Callable[[Any, Any, Any, Any, Any], None] = intrinsic(_differing)
