@@ -165,7 +165,7 @@ def simulate(
         measurements=means(values, plan.N),
         values=values,
         provenance=provenance(time.perf_counter() - began, backend=backend)
-        | {"sign_of_zero": disorder.TIES, "engine": outcomes[0].engine},
+        | {"sign_of_zero": disorder.TIES, "engine": ", ".join(sorted({outcome.engine for outcome in outcomes}))},
         sampling=summary(plan, runs) if runs else None,
     )
 

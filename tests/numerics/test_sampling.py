@@ -16,6 +16,7 @@ import pytest
 
 from numerics import disorder, exact, sampling
 from numerics.equilibration import equilibration
+from numerics.interactions import interactions
 from numerics.records import Record
 from numerics.sampling import overlap_bins
 from numerics.simulate import run_sample, simulate, task
@@ -242,3 +243,11 @@ def test_small_systems_leave_every_circle(N, P):
         right.append(w @ E / w.sum() / N)
     assert record["equilibrated"].value == 1.0
     assert np.abs(np.array(record.values["energy"]) - right).max() < 0.025  # five errors of a run
+
+
+def test_the_record_names_every_form_of_the_couplings(monkeypatch):
+    """A trial of each sample chooses its engine, so samples may differ."""
+    engines = iter(["overlap-bits", "dense-int8", "dense-int8"])
+    monkeypatch.setattr(sampling, "_couplings", lambda plan, sample, spins: interactions(sample, engine=next(engines)))
+    record = simulate(HOPFIELD, 40, samples=3, sweeps=16)
+    assert record.provenance["engine"] == "dense-int8, overlap-bits"
