@@ -278,7 +278,7 @@ def _validated(J: ArrayLike) -> NDArray[Any]:
         raise InvalidInput("couplings are not an array of real numbers; give a square (N, N) matrix of them.")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 1:
         raise InvalidInput(f"couplings have shape {matrix.shape}; give a square (N, N) matrix with N >= 1.")
-    if matrix.dtype != np.int16:
+    if matrix.dtype != np.int16 or matrix.min() == -(2**15):  # which has no opposite in 16 bits
         fits = matrix.dtype.kind in "iu" and -(2**31) < int(matrix.min()) and int(matrix.max()) < 2**31
         matrix = matrix.astype(np.int32 if fits else np.float64, copy=False)  # never two (N, N) arrays of float64
     if matrix.dtype == np.float64 and not np.isfinite(matrix.sum()):  # NaN is against no spin, so all would be stable

@@ -252,6 +252,12 @@ def test_integers_beyond_32_bits_do_not_wrap(value):
     assert system.fields(np.ones(2, dtype=np.int8)).tolist() == [float(value)] * 2
 
 
+def test_a_number_without_opposite_takes_the_next_type():
+    system = from_matrix(np.array([[0, -(2**15)], [-(2**15), 0]], dtype=np.int16))
+    assert system.engine == "dense-int32"
+    assert quench(system, [1, 1]).spins.tolist() in ([1, -1], [-1, 1])
+
+
 def test_eight_bits_hold_exactly_what_they_hold():
     """Both ends of the range, both parities: |N J| = 255 fits, 256 does not."""
     for P, fits in ((254, True), (255, True), (256, False), (257, False)):
