@@ -5,7 +5,7 @@
 Zero-temperature runs of the Hopfield model from random configurations, everything counted that a sample costs after it
 is drawn: building N J (where it is built), initial fields or overlaps, and the runs. Once for a sample that is used for
 one start, and once for 20. Sampling: 1000 Metropolis sweeps of 4 replicas at a temperature, of which some are run and
-the rest is extrapolated, it being chosen for the acceptance found. The goal is chosen / best <= 1.25 everywhere.
+the rest is extrapolated, engines being chosen for the acceptance. The goal is chosen / best <= 1.25 everywhere.
 """
 
 from __future__ import annotations
