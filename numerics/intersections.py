@@ -159,7 +159,7 @@ def intersections(
 
 
 def _roots(polynomial: Floats, low: float, high: float) -> Floats:
-    """Real roots in [low, high] at which the sign changes, to rounding."""
+    """Real roots in [low, high], to rounding; curves that touch have two."""
     roots = np.roots(polynomial)
     real = np.sort(roots.real[np.abs(roots.imag) < 1e-9 * (1.0 + np.abs(roots.real))])
     return real[(real >= low) & (real <= high)]

@@ -10,7 +10,8 @@ The rule, for one observable measured at sizes N_1 < N_2 < ...:
    as it is). The error is multiplied by sqrt(nu / (nu - 2)), nu + 1 being the smallest number of samples per size,
    because errors are themselves estimated (Student); and by sqrt(chi2 / dof) where the fit is worse than chance
    allows (chi2 / dof > 1). Near a continuous transition the sizes at hand may not show the asymptotic power yet; where
-   several powers are given, the first is used, and the largest change that another one makes is added to the error.
+   several powers are given, the first is used, and the largest change that another one makes is added to the error
+   in quadrature.
 3. *disagrees* if the difference exceeds `max_pull` errors (with a single size also a fraction `effect` of the
    theory's value, as corrections in 1/N cannot be told from a disagreement there);
    *agrees* if it does not and `max_pull` errors are below `effect` times the theory's value, so that a
