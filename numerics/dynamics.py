@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from numerics import rng
 from numerics.backends import backend_named
 from numerics.interactions import Interactions, from_matrix
-from theory.errors import InvalidInput, SpinodalError, nearest
+from theory.errors import InvalidInput, NotConverged, nearest
 
 __all__ = ["ORDERS", "TIES", "Quench", "Quenches", "chosen", "quench", "quench_many"]
 
@@ -109,7 +109,7 @@ def quench(
     InvalidInput
         For shapes that do not fit, spins other than +-1, couplings that are not finite, a nonzero diagonal or an
         unknown option.
-    SpinodalError
+    NotConverged
         If `max_sweeps` sweeps do not suffice.
 
     Examples
@@ -150,7 +150,7 @@ def quench_many(
 
     Raises
     ------
-    InvalidInput, SpinodalError
+    InvalidInput, NotConverged
         As :func:`quench`.
 
     Examples
@@ -188,7 +188,7 @@ def quench_many(
         system, states.astype(np.int8), keys, order=order, tie=tie, max_sweeps=int(max_sweeps), threads=int(threads)
     )
     if np.any(sweeps < 0):
-        raise SpinodalError(f"spins still flip after {max_sweeps} sweeps; raise max_sweeps.")
+        raise NotConverged(f"spins still flip after {max_sweeps} sweeps; raise max_sweeps.")
     return Quenches(final, sweeps, flips, period)
 
 

@@ -21,7 +21,7 @@ from numerics import rng
 from numerics.chains import positive_integer, refuse_matrix, temperatures_of
 from numerics.interactions import Interactions
 from numerics.tempering import Tempering, temper
-from theory.errors import InvalidInput, SpinodalError
+from theory.errors import InvalidInput, NotConverged
 
 __all__ = ["Ladder", "ladder"]
 
@@ -93,8 +93,9 @@ def ladder(
     ------
     InvalidInput
         For ends, a target or a count out of range.
-    SpinodalError
-        If rates do not become equal: at a first-order transition, or in runs too short.
+    NotConverged
+        If rates do not become equal: at a first-order transition, or in runs too short; or if more than 512
+        temperatures would be needed.
 
     Examples
     --------
@@ -115,7 +116,9 @@ def ladder(
         raise InvalidInput(f"tolerance = {tolerance!r} is not allowed; give a number between 0 and 1.")
     length, most = positive_integer(sweeps, "sweeps", least=16), positive_integer(most_sweeps, "most_sweeps")
     K = 8 if count is None else positive_integer(count, "count", least=2)
-    name = rng.stream("ladder") if key is None else key
+    if most < length:
+        raise InvalidInput(f"most_sweeps = {most} is less than sweeps = {length}; give most_sweeps >= sweeps.")
+    name = rng.stream("ladder") if key is None else _key_of(key)
     temperatures = np.geomspace(ends[0], ends[1], K)
     spins = rng.signs(name, rows=K, columns=interactions.N)
     for number in range(ROUNDS):
@@ -145,10 +148,19 @@ def ladder(
         if not (equal and reached):
             temperatures, origin = _placed(run, rates, interactions.N, target, count)
             spins, K = spins[origin], temperatures.size
-    raise SpinodalError(
+    raise NotConverged(
         f"exchange rates of {K} temperatures from {lowest:g} to {highest:g} are not equal after {ROUNDS} rounds (from "
         f"{rates.min():.2g} to {rates.max():.2g}); give a higher lowest temperature, more sweeps or a larger count."
     )
+
+
+def _key_of(key: object) -> NDArray[np.uint32]:
+    found = np.asarray(key)
+    if found.shape != (3,) or found.dtype != np.uint32:
+        raise InvalidInput(
+            f"key has shape {found.shape} and type {found.dtype}; give (3,) uint32, from numerics.rng.stream."
+        )
+    return found
 
 
 def _placed(
@@ -164,8 +176,9 @@ def _placed(
     places = np.concatenate([[0.0], np.cumsum(lengths)])
     K = count or max(2, 1 + math.ceil(places[-1] / (2.0 * erfcinv(target))))
     if K > LARGEST:
-        raise SpinodalError(
-            f"an exchange rate of {target:g} needs {K} temperatures; give a higher lowest temperature, or a count."
+        raise NotConverged(
+            f"an exchange rate of {target:g} needs {K} temperatures, more than {LARGEST}; give a higher lowest "
+            "temperature, or a count."
         )
     wanted = np.linspace(0.0, places[-1], K)
     logs = PchipInterpolator(places, np.log(run.temperatures))(wanted)

@@ -15,10 +15,10 @@ from numerics import disorder, montecarlo, rng
 from numerics.disorder import Sample
 from numerics.equilibration import Equilibration, equilibration, jointly
 from numerics.interactions import Interactions, interactions
-from numerics.ladder import ladder
 from numerics.observables import Condensed, feature_power, overlaps, pattern_power, replica_overlaps
 from numerics.series import Series
 from numerics.starts import corrupted, overlap_before, random_spins
+from numerics.temperatures import tempering_temperatures
 
 if TYPE_CHECKING:
     from numerics.task import Task
@@ -28,7 +28,6 @@ __all__ = ["Sampled", "overlap_bins", "sampled", "summary"]
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
 _MEASUREMENTS = 1024  # per run, where `_PAUSE` allows: neighbouring sweeps say little that is new
-_UNEQUAL = 0.3  # relative difference of exchange rates that a ladder may have: each sample tunes its own
 _STRETCH = 64  # measurements
 _PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
 _TRIAL = 12  # sweeps after which spins flip about as often as in the run to come
@@ -246,18 +245,8 @@ def _tempered(
     """
     assert plan.sweeps is not None
     R = len(spins)
-    highest = _forgetful(plan, couplings, rng.stream(*name, "forget"))
     tuning: dict[str, Any] = {"backend": plan.backend, "threads": plan.threads}
-    rungs = np.array([plan.temperature])
-    if highest > plan.temperature:
-        rungs = ladder(
-            couplings,
-            lowest=plan.temperature,
-            highest=highest,
-            tolerance=_UNEQUAL,
-            key=rng.stream(*name, "ladder"),
-            **tuning,
-        ).temperatures
+    rungs = tempering_temperatures(plan, couplings, name)
     K = len(rungs)
     keys = np.stack([[rng.stream(*name, "temper", r, k) for k in range(K)] for r in range(R)])
     lowest = itertools.cycle([True] + [False] * (K - 1))  # each measurement goes through the rungs from below
@@ -285,30 +274,6 @@ def _tempered(
         "round_trips": run.round_trips.sum(axis=1).tolist(),
     }
     return run.series[0]["energy"], float(run.acceptance[0]), moved
-
-
-def _forgetful(plan: Task, couplings: Interactions, key: NDArray[np.uint32]) -> float:
-    """Return a temperature at which walkers have forgotten a random start within 32 sweeps; the given one if it is so.
-
-    There the squared overlap with the start is of the order 1/N, that of unrelated configurations.  By the heat bath:
-    far above all fields Metropolis turns all spins in every sweep, and would never forget.
-    """
-    walkers = 16
-    start = rng.signs(key, rows=walkers, columns=couplings.N)
-    temperature = plan.temperature
-    options: dict[str, Any] = {"algorithm": "heat-bath", "backend": plan.backend}
-    while True:
-        keys = np.stack([rng.stream("forget", *map(int, key), round(1000 * temperature), r) for r in range(walkers)])
-        end = montecarlo.sample(
-            couplings, start, temperature=temperature, sweeps=64, every=64, keys=keys, **options
-        ).spins
-        later = montecarlo.sample(
-            couplings, end, temperature=temperature, sweeps=32, every=32, keys=keys, first_sweep=64, **options
-        ).spins
-        kept = float((np.einsum("ri,ri->r", end, later, dtype=np.int64) ** 2).mean()) / couplings.N
-        if kept < 3.0:
-            return temperature
-        temperature *= 1.2
 
 
 def _averages(plan: Task, sample: Sample, series: dict[str, Series], condensed: Condensed) -> dict[str, float]:

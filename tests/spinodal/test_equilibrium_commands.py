@@ -128,3 +128,12 @@ def test_a_sample_leaves_at_seven_tenths_of_the_overlap_that_theory_leaves(model
     solution = sp.solve(model, "example")
     assert _stays_above(model, solution) == pytest.approx(0.7 * solution.order_parameters["m"] / undisturbed, rel=1e-3)
     assert _stays_above(model, solution) > 0.65
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_ladder_that_cannot_be_made_is_no_fault(spinodal: Callable, workers: int) -> None:
+    arguments = ("simulate", "hopfield", "--alpha", 0.1, "--temperature", 1e-9, "--N", 60, "--samples", 2)
+    done = spinodal(*arguments, "--sweeps", 16, "--algorithm", "tempering", "--workers", workers)
+    assert (done.code, done.out) == (3, "")
+    assert "in sample 0: an exchange rate of 0.3 needs" in done.err
+    assert done.err.endswith("give a higher temperature, or the algorithm 'metropolis' or 'heat-bath'.\n")
