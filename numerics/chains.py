@@ -21,12 +21,24 @@ from numerics.interactions import Interactions
 from numerics.series import Series
 from theory.errors import InvalidInput
 
-__all__ = ["ALGORITHMS", "Chains", "Observe", "Recorder", "positive_integer", "temperatures_of"]
+__all__ = [
+    "ALGORITHMS",
+    "LOWEST",
+    "Chains",
+    "Observe",
+    "Recorder",
+    "measured_by",
+    "positive_integer",
+    "refuse_observe",
+    "refuse_series",
+    "temperatures_of",
+]
 
 Observe = Callable[[NDArray[np.int8]], Mapping[str, Any]]
 
 ALGORITHMS = ("metropolis", "heat-bath")
 _STRETCH = 256  # measurements
+LOWEST = 1e-300  # temperature: beta is a number
 _LAST_SWEEP = 2**32  # the sweep number is one 32-bit word of the counter
 
 
@@ -127,13 +139,54 @@ def refuse_matrix(interactions: Any) -> None:
         )
 
 
+def refuse_observe(observe: Any) -> None:
+    """Raise InvalidInput unless `observe` is a function, or None."""
+    if observe is not None and not callable(observe):
+        raise InvalidInput(
+            f"observe = {observe!r} is not allowed; give a function of the spins, as lambda spins: "
+            "{'m': spins.mean(axis=1)}."
+        )
+
+
+def refuse_series(series: Any, *, every: int, walkers: int) -> None:
+    """Raise InvalidInput unless a run that measures `walkers` chains at intervals of `every` can go on with `series`.
+
+    Measurements at other intervals have other autocorrelations, which no average over both knows of.
+    """
+    if not isinstance(series, dict) or not all(isinstance(one, Series) for one in series.values()):
+        raise InvalidInput(f"series = {series!r} is not allowed; give the series of an earlier run, as run.series.")
+    for name, one in series.items():
+        if one.every != every:
+            raise InvalidInput(
+                f"every = {every} does not go on with the series '{name}', measured every {one.every} sweeps; give "
+                f"every={one.every}, or begin new series."
+            )
+        if one.chains not in (1, walkers):
+            raise InvalidInput(
+                f"the series '{name}' has {one.chains} chains and the run {walkers} walkers; go on with all the spins "
+                "of that run, or begin new series."
+            )
+
+
 def measured_by(observe: Observe, spins: NDArray[np.int8]) -> Mapping[str, Any]:
-    """Return what `observe` measures; raise InvalidInput if it is no dict, or takes the name of the energy."""
+    """Return what `observe` measures.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no dict of scalars or of one number per walker, or takes the name of the energy.
+    """
     found = observe(spins)
     if not isinstance(found, Mapping):
         raise InvalidInput(f"observe returned {type(found).__name__}; return a dict, as {{'m': spins.mean(axis=1)}}.")
     if "energy" in found:
         raise InvalidInput("observe returned 'energy', which is measured anyway; give it another name.")
+    for name, values in found.items():
+        if np.shape(values) not in ((), (1,), (len(spins),)):
+            raise InvalidInput(
+                f"observe returned '{name}' of shape {np.shape(values)}; return one number, or one for each of "
+                f"{len(spins)} walkers."
+            )
     return found
 
 
@@ -151,10 +204,14 @@ def temperatures_of(temperatures: ArrayLike, count: int, name: str) -> NDArray[n
         raise InvalidInput(f"{name} = {temperatures!r} is not a number; give numbers > 0.") from None
     if values.ndim > 1 or (values.ndim == 1 and values.size != count):
         raise InvalidInput(f"{name} has shape {values.shape}; give one number or {count} of them.")
+    if values.size == 0:
+        raise InvalidInput(f"{name} holds no number; give numbers > 0.")
     if not ((values > 0) & (values < np.inf)).all():  # NaN is caught here as well
         raise InvalidInput(
             f"{name} = {temperatures!r} is not allowed; give finite numbers > 0 (T = 0 is numerics.dynamics)."
         )
+    if values.min() < LOWEST:
+        raise InvalidInput(f"{name} = {temperatures!r} is too small for double precision; give {LOWEST:g} or more.")
     return np.ascontiguousarray(np.broadcast_to(values, (count,)))
 
 

@@ -19,7 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import ALGORITHMS, Chains, Observe, Recorder, measured_by, positive_integer, temperatures_of
+from numerics.chains import (
+    ALGORITHMS,
+    Chains,
+    Observe,
+    Recorder,
+    measured_by,
+    positive_integer,
+    refuse_observe,
+    refuse_series,
+    temperatures_of,
+)
 from numerics.interactions import Interactions
 from numerics.ladder import Ladder, ladder
 from numerics.series import Series
@@ -121,7 +131,7 @@ def sample(
     progress : callable, optional
         Called as ``progress(label, done, total)`` after each measurement.
     first_sweep, series : int and dict, optional
-        To go on with a run, its `sweeps` and `series`, with its `spins` as the start; same keys.
+        To go on with a run, its `sweeps` and `series`, with its `spins` as the start; same keys, same `every`.
 
     Raises
     ------
@@ -145,7 +155,9 @@ def sample(
     total, every = positive_integer(sweeps, "sweeps"), positive_integer(every, "every")
     if total % every:
         raise InvalidInput(f"sweeps = {total} is no multiple of every = {every}; measure at whole intervals.")
+    refuse_observe(observe)
     found: dict[str, Series] = {} if series is None else series
+    refuse_series(found, every=every, walkers=R)
     record = Recorder(found, every=every)
     for done in range(every, total + 1, every):
         chains.advance(beta, every)
@@ -192,6 +204,10 @@ def anneal(
         interactions, spins, algorithm=algorithm, keys=keys, backend=backend, threads=threads, sweep=first_sweep
     )
     R = len(chains.keys)
+    if np.ndim(temperatures) > 1 or np.size(temperatures) == 0:
+        raise InvalidInput(
+            f"temperatures have shape {np.shape(temperatures)}; give a list of them, in the order of their visits."
+        )
     steps = temperatures_of(temperatures, np.size(temperatures), "temperatures")
     each = positive_integer(sweeps_each, "sweeps_each")
     energies, acceptance = np.empty((steps.size, R)), np.empty((steps.size, R))

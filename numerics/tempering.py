@@ -14,7 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import Chains, Observe, Recorder, measured_by, positive_integer, temperatures_of
+from numerics.chains import (
+    Chains,
+    Observe,
+    Recorder,
+    measured_by,
+    positive_integer,
+    refuse_observe,
+    refuse_series,
+    temperatures_of,
+)
 from numerics.interactions import Interactions
 from numerics.kernels.philox import philox
 from numerics.kernels.thresholds import logarithms
@@ -93,7 +102,8 @@ def temper(
     ----------
     interactions : Interactions
     spins : (K, N) or (R, K, N) array of +-1, or Tempering
-        Start configurations by temperature, of one or R independent sets; or a run to go on with.
+        Start configurations by temperature, of one or R independent sets; or a run to go on with, at the same
+        temperatures and intervals.
     temperatures : (K,) array
         Rising; in the units of J (k_B = 1).
     sweeps : int
@@ -142,6 +152,9 @@ def temper(
         raise InvalidInput(
             f"sweeps = {total}, every = {interval}, swap_every = {pause} do not fit; make each a multiple of the next."
         )
+    refuse_observe(observe)
+    if before is not None:
+        _refuse_other(before, ladder, pause, interval)
     sets = np.arange(R)[:, None]
     state = np.empty_like(start)  # by walker, not by temperature
     where = np.tile(np.arange(K), (R, 1)) if before is None else before.walkers.copy()
@@ -217,6 +230,22 @@ def temper(
         heading,
         accepted.mean(axis=0) / (total * N),
     )
+
+
+def _refuse_other(before: Tempering, temperatures: NDArray[np.float64], pause: int, interval: int) -> None:
+    """Raise InvalidInput if a run would add to series of other temperatures or intervals."""
+    if not np.array_equal(before.temperatures, temperatures):
+        raise InvalidInput(
+            f"temperatures = {temperatures.tolist()} are not those of the run to go on with; keep its temperatures, or "
+            "start from its spins."
+        )
+    if before.chances and before.chances[0].every != pause:
+        raise InvalidInput(
+            f"swap_every = {pause} is not that of the run to go on with, which is {before.chances[0].every}; keep it, "
+            "or start from its spins."
+        )
+    for series in before.series:
+        refuse_series(series, every=interval, walkers=len(before.spins))
 
 
 def exchanged(
