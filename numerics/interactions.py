@@ -58,7 +58,7 @@ class Interactions:
     largest : float
         No stored coupling is larger in size.
     zero : float
-        Fields of at most this size are ties: 0 for integers, a rounding bound for floating point.
+        Fields of at most this size are ties: 0 where couplings are whole numbers, else a rounding bound.
     matrix : (N, N) array or None
         Dense engines: ``N J`` with zero diagonal; 'dense-int8' stores ``(N J - parity) / 2``, and what is on its
         diagonal is to be ignored.
@@ -81,6 +81,11 @@ class Interactions:
     parity: int = 0
     bits: NDArray[np.uint64] | None = None
     patterns: NDArray[np.int8] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether couplings, and so fields, are whole numbers, in whatever type."""
+        return self.zero == 0.0
 
     @property
     def field_dtype(self) -> np.dtype[Any]:
@@ -240,7 +245,7 @@ def _dense(matrix: NDArray[Any], normalisation: float, engine: str) -> Interacti
     largest = float(max(-float(matrix.min()), float(matrix.max()), 0.0))
     if engine == "dense-float64":
         matrix = matrix.astype(np.float64, copy=False)
-        return Interactions(engine, N, None, normalisation, largest, zero=_zero_field(matrix), matrix=matrix)
+        return Interactions(engine, N, None, normalisation, largest, zero=_zero_field(matrix, largest), matrix=matrix)
     if real:
         raise InvalidInput(f"engine '{engine}' needs integer couplings; use 'dense-float64' (or 'auto').")
     if largest > _LARGEST[engine]:
@@ -302,6 +307,8 @@ def _refuse_asymmetry(matrix: NDArray[Any]) -> None:
             )
 
 
-def _zero_field(matrix: NDArray[np.float64]) -> float:
+def _zero_field(matrix: NDArray[np.float64], largest: float) -> float:
+    if len(matrix) * largest < 2.0**53 and all(np.array_equal(row, np.rint(row)) for row in matrix):
+        return 0.0  # whole numbers, and sums of them, are exact
     # Rounding would otherwise decide ties: double precision leaves 2^-52 of the largest field per operation.
     return 2.0**-40 * max(float(np.abs(row).sum()) for row in matrix)

@@ -107,12 +107,13 @@ def anneal(
     """
     J = walkers.interactions
     n, R = betas.shape
-    units = J.normalisation / (2.0 * betas)
+    with np.errstate(divide="ignore"):  # beta = 0 accepts everything
+        units = J.normalisation / (2.0 * betas)
     accepted, totals = np.empty((n, R), dtype=np.int64), np.empty((n, R))
     overlap_form = J.matrix is None
     kind = np.dtype(np.int64) if overlap_form else walkers.fields.dtype
     # Clamped thresholds are beyond every field: 2^31 - 2, or 2^62.
-    largest = {"int32": 2.0**31 - 2.0, "int64": 2.0**62, "float64": 0.0}[kind.name]
+    largest = (2.0**31 - 2.0 if kind == np.int32 else 2.0**62) if J.whole else 0.0
 
     def run(part: slice) -> None:
         state, fields, own = walkers.state[part], walkers.fields[part], np.ascontiguousarray(units[:, part])

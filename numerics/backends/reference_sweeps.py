@@ -43,7 +43,7 @@ def walkers(interactions: Interactions, spins: NDArray[np.int8]) -> Walkers:
     return Walkers(
         matrix(interactions).astype(np.float64),
         interactions.normalisation,
-        interactions.field_dtype != np.float64,
+        interactions.whole,
         spins.astype(np.int8, copy=True),
     )
 
@@ -84,4 +84,8 @@ def threshold(word: int, unit: float, algorithm: str, integer: bool) -> float:
     """Return what s_i H_i must stay below (Metropolis), or minus what H_i must exceed for +1 (heat bath)."""
     log = log_ratio(0xFFFFFFFF - word + 0.5 if algorithm == "heat-bath" else 2.0**32, word + 0.5)
     value = unit * log
-    return float(math.ceil(value)) if integer and math.isfinite(value) else value
+    if not integer or not math.isfinite(value):
+        return value
+    bar = float(math.ceil(value))
+    # A move that costs nothing is refused with probability 1/2 at most: see numerics.kernels.montecarlo.
+    return 0.0 if algorithm == "metropolis" and bar == 1.0 and word >= 2**31 else bar

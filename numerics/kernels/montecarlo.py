@@ -29,6 +29,7 @@ _CHUNK = 128  # sites whose words are drawn at once
 _TILE = 4096  # fields that stay in the first-level cache
 _ALL = np.uint32(0xFFFFFFFF)
 _TOP = 4294967296.0
+_HALF = np.uint32(0x80000000)
 
 
 @inlined
@@ -75,7 +76,10 @@ def _thresholds(
     """Write below what s H must be for walker r's spins from `first` to `last` - 1 to flip; words begin at `start`.
 
     Metropolis: s H < -unit ln u.  Heat bath, +1 iff H > -t with t = unit ln((1 - u)/u): a spin -1 flips if s H < t, and
-    a spin +1 if s H <= -t.  Integer fields get integers, not beyond +-`largest`; for floating-point ones it is 0.
+    a spin +1 if s H <= -t.  Fields of whole numbers get whole numbers, not beyond +-`largest`; for others it is 0.
+
+    A move that costs nothing, s H = 0, is refused for u >= 1/2 where that leaves all other moves as they are (bound 0
+    instead of 1).  Were it always accepted, sites in turn would go round closed orbits in small systems for ever.
     """
     kind = out.dtype.type
     one = kind(1)
@@ -87,8 +91,9 @@ def _thresholds(
         turned = heat_bath and spins[r, k] > 0
         if largest > 0.0:
             value = min(max(value, -largest), largest)
-            found = kind(value)
-            found = kind(found + kind(np.float64(found) < value))
+            found = kind(np.ceil(value))
+            if not heat_bath and found == one and word >= _HALF:
+                found = kind(0)
             out[k - np.uint64(start)] = kind(one - found) if turned else found
         else:
             out[k - np.uint64(start)] = kind(-value) if turned else kind(value)
@@ -181,7 +186,7 @@ def dense(
     units : (n, R) float64 array
         normalisation/(2 beta): what a logarithm is multiplied with; a row for every `each` sweeps.
     largest : float
-        No integer threshold is larger; 0 for floating-point fields.
+        No whole threshold is larger; 0 where fields are not whole numbers.
     heat_bath : bool
     keys : (R, 3) uint32 array
     accepted : (n, R) int64 array

@@ -234,7 +234,7 @@ def test_swap_words_of_the_wrong_name_are_noticed(fault, monkeypatch):
         "same pair": lambda key, number, pairs: right(key * 0, number, 1).repeat(pairs),
     }[fault]
     monkeypatch.setattr(tempering, "_words", wrong)
-    assert tempered(3, rounds=3, sets=4000, algorithm="metropolis") < LIMIT
+    assert tempered(3, rounds=3, sets=12000, algorithm="metropolis") < LIMIT
 
 
 def below(spins, fields, thresholds, place, offset):

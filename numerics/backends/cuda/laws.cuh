@@ -51,7 +51,10 @@ __device__ __forceinline__ double log_ratio(double a, double b) {
 __device__ __forceinline__ double threshold(const unsigned* key, unsigned sweep, int site, double scale, int law) {
     const unsigned word = word_of(philox((unsigned)site >> 2, sweep, key), site & 3);
     const double u = (double)word + 0.5;
-    return scale * (law == HEAT_BATH ? log_ratio((double)(~word) + 0.5, u) : log_ratio(4294967296.0, u));
+    if (law == HEAT_BATH) return scale * log_ratio((double)(~word) + 0.5, u);
+    const double limit = scale * log_ratio(4294967296.0, u);
+    // A move that costs nothing (s H = 0, an integer) is refused for u >= 1/2 where that leaves all others as they are.
+    return limit <= 1.0 && word >= 0x80000000u ? 0.0 : limit;
 }
 
 // Metropolis: s H < threshold; heat bath: the new spin is +1 iff H > -threshold.  Fields are integers below 2^53, so the
