@@ -230,8 +230,7 @@ def test_engine_is_the_one_for_what_the_temperature_accepts():
 
 @pytest.mark.parametrize(("N", "P"), [(7, 1), (8, 2)])
 def test_small_systems_leave_every_circle(N, P):
-    """Metropolis at sites in sequence is reducible here: it flips spins in zero field always, and some starts go round
-    among 2 or 60 of all configurations."""
+    """Were spins in zero field always turned, some starts would go round among 2 or 60 of all configurations."""
     model = Hopfield(alpha=P / N, temperature=0.8)
     record = simulate(model, N, start="random", samples=SAMPLES, sweeps=1000)
     right = []
