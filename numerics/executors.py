@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from numerics.orphans import end_with
 from theory.errors import InvalidInput, MissingExtra, NotConverged
 
 __all__ = ["ONE_THREAD", "Executor", "dask_cluster", "executor", "local", "slurm_cluster"]
@@ -175,7 +176,7 @@ class _Processes:
     def _start(self) -> Any:
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-        return ProcessPoolExecutor(self.workers, initializer=_ignore_interrupts, env=ONE_THREAD)
+        return ProcessPoolExecutor(self.workers, initializer=_worker, initargs=(os.getpid(),), env=ONE_THREAD)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         future: Future[Any] = self.pool.submit(function, *arguments)
@@ -238,9 +239,10 @@ class _Dask:
         return NotConverged(f"the connection to {self.name} is lost; finished tasks are recorded, so run again.")
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that hands out the tasks."""
+def _worker(parent: int) -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes, to the one that hands out the tasks; end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(parent)
 
 
 def _hush() -> None:

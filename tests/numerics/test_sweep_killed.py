@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -143,6 +145,46 @@ def test_the_second_interrupt_stops_now(slow, tmp_path, start, await_records):
     assert "Traceback" not in err
     status = SweepFolder(tmp_path / "out").status()
     assert (status.done, status.claimed, _gone(process.pid)) == (2, 0, True)
+
+
+def test_workers_end_with_a_sweep_that_is_killed(slow, tmp_path, start, await_records):
+    slow.write_text(slow.read_text().replace("samples = 3", "samples = 100"))
+    process = start("sweep", slow, "--out", tmp_path / "out", "--workers", 2)
+    await_records(tmp_path / "out", 4)
+    assert len(_leftovers(process.pid)) >= 3  # itself, its workers and their helpers
+    process.kill()
+    process.wait()
+    ended, left = _gone(process.pid), _leftovers(process.pid)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    assert ended, left
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are told from others by /proc")
+@pytest.mark.parametrize("signalled", [True, False])
+def test_a_child_ends_with_its_parent(tmp_path, signalled):
+    """By the signal of Linux, and by looking at the parent where there is none."""
+    child = f"""
+import os, sys, time
+from numerics import orphans
+orphans.LOOK = 0.05
+if not {signalled}:
+    orphans._signalled = lambda: False
+orphans.end_with(int(sys.argv[1]))
+open({str(tmp_path / "child")!r}, "w").write(str(os.getpid()))
+time.sleep(60)
+"""
+    parent = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, str(os.getpid())])"
+    process = subprocess.Popen([sys.executable, "-c", parent], start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "child").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert len(_leftovers(process.pid)) == 2
+    process.kill()
+    process.wait()
+    assert _gone(process.pid)
 
 
 def _killed(slow, tmp_path, kills, rng, start):
