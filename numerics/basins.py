@@ -12,6 +12,7 @@ The *radius* of the basin is 1 - m_0*, where the retrieved fraction crosses 1/2.
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -27,7 +28,7 @@ from numerics.finite_size import paired_crossing
 from numerics.provenance import provenance
 from numerics.simulate import parameters_of, simulate
 from numerics.starts import overlap_before
-from numerics.task import STARTS, Task, check_count, task
+from numerics.task import STARTS, Task, check_count, check_model, listed, task
 from theory.errors import InvalidInput
 
 __all__ = ["OVERLAPS", "Basin", "Basins", "Radius", "basin", "basins", "radius"]
@@ -74,9 +75,9 @@ class Basin:
         Realised loads, alpha = P/N and alpha_d = D/N.
     start : {'example', 'feature', 'mixture', 'unseen'}
     L : int or None
-    coefficients : str
-    L_train : int
-        Law of the examples, where the model has features.
+    coefficients : str or None
+    L_train : int or None
+        Law of the examples, where the model has features; `L_train` where they are sparse.
     samples, seed : int
     retrieved_above : float
         See the module.
@@ -100,8 +101,8 @@ class Basin:
     loads: dict[str, float]
     start: str
     L: int | None
-    coefficients: str
-    L_train: int
+    coefficients: str | None
+    L_train: int | None
     samples: int
     seed: int
     retrieved_above: float
@@ -188,8 +189,8 @@ def basin(
     start: str = "example",
     overlaps: Sequence[float] = OVERLAPS,
     L: int | None = None,
-    coefficients: str = "gaussian",
-    L_train: int = 3,
+    coefficients: str | None = None,
+    L_train: int | None = None,
     samples: int = 32,
     seed: int = 0,
     retrieved_above: float = 0.8,
@@ -255,11 +256,11 @@ def basin(
         loads=dict(one.loads),
         start=start,
         L=plans[0].L,
-        coefficients=coefficients,
-        L_train=L_train,
-        samples=samples,
-        seed=seed,
-        retrieved_above=retrieved_above,
+        coefficients=one.coefficients,
+        L_train=one.L_train,
+        samples=one.samples,
+        seed=one.seed,
+        retrieved_above=plans[0].retrieved_above,
         overlaps=at,
         final=tuple(means({"overlap": row}, plans[0].N)["overlap"] for row in rows),
         retrieved=tuple(fraction(row) for row in outcomes),
@@ -284,7 +285,7 @@ def basins(
     model : Model
     N : int or sequence of int
     alphas : sequence of float, optional
-        Loads to put in place of the model's; its own by default.
+        Loads of a model that has none; its own by default.
     progress : callable, optional
         Called as progress(label, done, total) for the map in work.
     **options
@@ -295,23 +296,21 @@ def basins(
     InvalidInput
         As :func:`basin`, before any work.
     """
-    sizes = (int(N),) if isinstance(N, int | np.integer) else tuple(N)
-    if not sizes or (alphas is not None and not len(alphas)):
-        raise InvalidInput("no size or no load is given; give one or more N, and alphas (or none at all).")
-    if len(set(sizes)) < len(sizes) or (alphas is not None and len(set(alphas)) < len(alphas)):
-        raise InvalidInput("a size or a load is given twice; give different N and different alphas.")
-    models = [model] if alphas is None else [replace(model, alpha=float(a)) for a in sorted(alphas)]
+    check_model(model)
+    sizes = (N,) if isinstance(N, numbers.Number) else listed("N", N, numbers.Integral, "1000, 2000")
+    models = [model]
+    if alphas is not None:
+        if getattr(model, "alpha", None) is not None:
+            raise InvalidInput(
+                f"alpha is both fixed (alpha = {model.alpha:g} of the model) and varied (alphas); leave out one."
+            )
+        loads = listed("alphas", alphas, numbers.Real, "0.05, 0.1")
+        models = [replace(model, alpha=float(a)) for a in sorted(loads)]
     work = [(size, m) for size in sorted(sizes) for m in models]
     known = {k: v for k, v in options.items() if k in ("start", "L", "coefficients", "L_train", "seed", "backend")}
+    judged = {"overlaps": OVERLAPS, "samples": 1, "retrieved_above": 0.8} | options
     for size, m in work:
-        _plans(
-            m,
-            size,
-            options.get("overlaps", OVERLAPS),
-            options.get("samples", 1),
-            options.get("retrieved_above", 0.8),
-            known,
-        )
+        _plans(m, size, judged["overlaps"], judged["samples"], judged["retrieved_above"], known)
     found = []
     for size, m in work:
         label = f"N = {size}, alpha = {m.alpha:g}"
@@ -367,6 +366,7 @@ def _plans(
     model: Any, N: int, overlaps: Sequence[float], samples: int, retrieved_above: float, options: Mapping[str, Any]
 ) -> list[Task]:
     """Validate everything, and return one task per m_0, rising; the last is undisturbed."""
+    check_model(model)
     if getattr(model, "temperature", 0.0):
         raise InvalidInput(
             f"temperature = {model.temperature:g} has no basins of this kind; they are those of the dynamics at "
@@ -377,7 +377,7 @@ def _plans(
         raise InvalidInput(
             f"start 'random' has no basin; choose one of {', '.join(s for s in STARTS if s != 'random')}."
         )
-    wanted = sorted({float(m) for m in overlaps} | {1.0})
+    wanted = sorted({float(m) for m in listed("overlaps", overlaps, numbers.Real, "0.1, 0.2, 0.3")} | {1.0})
     if len(wanted) < 2:
         raise InvalidInput("a basin map needs an overlap below 1; give several between 0 and 1, as 0.1,0.2,0.3.")
     plans = [task(model, N, overlap=m, retrieved_above=retrieved_above, **options) for m in wanted]

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+import numpy as np
+
 from numerics import disorder, rng
 from numerics.dynamics import quench
 from numerics.estimate import means
@@ -30,8 +32,8 @@ def simulate(
     *,
     start: str = "example",
     L: int | None = None,
-    coefficients: str = "gaussian",
-    L_train: int = 3,
+    coefficients: str | None = None,
+    L_train: int | None = None,
     overlap: float = 1.0,
     samples: int = 16,
     seed: int = 0,
@@ -66,9 +68,11 @@ def simulate(
     L : int, optional
         Members of a mixture (odd; 3 by default), or active features of an unseen example with sparse
         coefficients (`L_train` by default).
-    coefficients : {'gaussian', 'binary', 'sparse'}
-        Law of the examples' coefficients; 'sparse' has exactly `L_train` active features with random signs.
-    L_train : int
+    coefficients : {'gaussian', 'binary', 'sparse'}, optional
+        Models with features only ('gaussian' by default): law of the examples' coefficients; 'sparse' has exactly
+        `L_train` active features with random signs.
+    L_train : int, optional
+        Sparse coefficients only; 3 by default.
     overlap : float
         Overlap of the initial state with the start configuration: that many random spins are flipped.
     samples, seed : int
@@ -84,7 +88,7 @@ def simulate(
     tie, order : str, optional
         Temperature 0 only ('keep' and 'random' by default); see :func:`numerics.dynamics.quench`.
     algorithm : {'metropolis', 'heat-bath', 'tempering'}, optional
-        Temperature > 0 only ('metropolis' by default, 'heat-bath' for less than 32 spins).
+        Temperature > 0 only ('metropolis' by default).
     sweeps, replicas : int, optional
         Temperature > 0 only: sweeps per replica, half of them before anything is averaged (2000 by default), and
         replicas per sample (4 by default).
@@ -155,8 +159,8 @@ def simulate(
         coefficients=law.coefficients if law else None,
         L_train=law.L_train if law and law.coefficients == "sparse" else None,
         overlap=plan.overlap,
-        seed=seed,
-        samples=samples,
+        seed=plan.seed,
+        samples=int(samples),
         tie=plan.tie,
         order=plan.order,
         backend=backend,
@@ -260,8 +264,11 @@ def parameters_of(model: Any) -> dict[str, Any]:
     if not is_dataclass(model):
         return {"alpha": model.alpha}
     found = {f.name: getattr(model, f.name) for f in fields(model)}
-    return {
-        name: value if isinstance(value, str | int | float) else getattr(value, "name", str(value))
-        for name, value in found.items()
-        if value is not None
-    }
+    return {name: _plain(value) for name, value in found.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A number or a text; NumPy's scalars as Python's, other things by their name."""
+    if isinstance(value, str | int | float):
+        return value
+    return value.item() if isinstance(value, np.generic) else getattr(value, "name", str(value))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import numbers
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from numerics.backends import backend_named
+from numerics.chains import LOWEST
 from numerics.disorder import Law
 from numerics.dynamics import ORDERS, TIES, chosen
 from numerics.engine_choice import available_memory, quickest
@@ -17,14 +17,11 @@ from numerics.interactions import ENGINES
 from theory.ensembles import IidPatterns, RandomFeaturePatterns
 from theory.errors import InvalidInput
 
-__all__ = ["ALGORITHMS", "STARTS", "Task", "check_count", "task"]
+__all__ = ["ALGORITHMS", "STARTS", "Task", "check_count", "check_model", "listed", "task"]
 
 STARTS = ("example", "feature", "mixture", "unseen", "random")
 ALGORITHMS = ("metropolis", "heat-bath", "tempering")
 REPLICAS, SWEEPS = 4, 2000  # at T > 0, unless said otherwise
-# Fewer spins are sampled by the heat bath, unless said otherwise: Metropolis always turns a spin in zero field, and
-# site by site that closes circles which a small system never leaves (+-+-+ and -+-+- of one pattern, for example).
-SMALL = 32
 
 
 @dataclass(frozen=True)
@@ -77,8 +74,8 @@ def task(
     *,
     start: str = "example",
     L: int | None = None,
-    coefficients: str = "gaussian",
-    L_train: int = 3,
+    coefficients: str | None = None,
+    L_train: int | None = None,
     overlap: float = 1.0,
     seed: int = 0,
     retrieved_above: float = 0.8,
@@ -107,13 +104,13 @@ def task(
     >>> plan.P, plan.algorithm, plan.replicas
     (100, 'metropolis', 4)
     """
+    check_model(model)
     check_count("N", N, 2)
-    check_count("L_train", L_train, 1)
     check_count("threads", threads, 1)
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise InvalidInput(f"seed = {seed!r} is not an integer; give any integer, for example 0.")
     temperature = _temperature(model)
-    law: Law = model.pattern_law(coefficients=coefficients, L_train=L_train)
+    law = _law(model, coefficients, L_train)
     features = isinstance(law, RandomFeaturePatterns)
     P = _size("alpha", getattr(model, "alpha", None), N, "P", "stored patterns")
     D = _size("alpha_d", getattr(model, "alpha_d", None), N, "D", "features") if features else 0
@@ -122,14 +119,14 @@ def task(
         raise InvalidInput(
             f"start 'feature' needs a model with features, which {model.name} has not; start from an example."
         )
-    if not (isinstance(overlap, int | float) and 0.0 <= overlap <= 1.0):
+    if not (isinstance(overlap, numbers.Real) and 0.0 <= overlap <= 1.0):
         raise InvalidInput(f"overlap = {overlap} is not allowed; give 0 <= overlap <= 1 (1 starts undisturbed).")
     if start == "random" and overlap != 1.0:
         raise InvalidInput(
-            f"overlap = {overlap:g} is given for the start 'random', which is a random configuration already; leave "
-            "overlap out, or start from an example."
+            f"overlap = {float(overlap):g} is given for the start 'random', which is a random configuration already; "
+            "leave overlap out, or start from an example."
         )
-    if not (isinstance(retrieved_above, int | float) and 0.0 < retrieved_above < 1.0):
+    if not (isinstance(retrieved_above, numbers.Real) and 0.0 < retrieved_above < 1.0):
         raise InvalidInput(f"retrieved_above = {retrieved_above} is not allowed; give 0 < retrieved_above < 1.")
     members = _members(start, L, law, P, D)
     chosen(engine, ("auto", *ENGINES), "engine")
@@ -137,7 +134,7 @@ def task(
         raise InvalidInput(
             f"engine '{engine}' needs +-1 patterns, which these are not; use 'dense-float64' (or 'auto')."
         )
-    rules = _rules(temperature, N, tie=tie, order=order, algorithm=algorithm, sweeps=sweeps, replicas=replicas)
+    rules = _rules(temperature, tie=tie, order=order, algorithm=algorithm, sweeps=sweeps, replicas=replicas)
     _check_memory(N, P, D, law, engine)
     backend_named(backend)
     return Task(
@@ -148,7 +145,7 @@ def task(
         start=start,
         L=members,
         overlap=float(overlap),
-        seed=seed,
+        seed=int(seed),
         retrieved_above=float(retrieved_above),
         engine=engine,
         backend=backend,
@@ -160,22 +157,64 @@ def task(
 
 def check_count(name: str, value: object, least: int) -> None:
     """Raise InvalidInput unless `value` is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise InvalidInput(f"{name} = {value!r} is not allowed; give an integer {name} >= {least}.")
+
+
+def listed(name: str, values: Any, kind: type, example: str) -> tuple[Any, ...]:
+    """Return different numbers of a kind as a tuple; raise InvalidInput for anything else."""
+    found = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else None
+    if not found or not all(isinstance(v, kind) and not isinstance(v, bool) for v in found):
+        raise InvalidInput(f"{name} = {values!r} is no list of numbers; give one or more, as {name}=[{example}].")
+    twice = [v for k, v in enumerate(found) if v in found[:k]]
+    if twice:
+        raise InvalidInput(f"{name} holds {twice[0]} twice; give every value once.")
+    return found
+
+
+def check_model(model: object) -> None:
+    """Raise InvalidInput unless `model` is a model with values of its parameters, and not its name or class."""
+    if isinstance(model, type) or not callable(getattr(model, "pattern_law", None)):
+        given = f"the class {model.__name__}" if isinstance(model, type) else repr(model)
+        raise InvalidInput(f"model = {given} is no model; give one with its parameters, as Hopfield(alpha=0.1).")
+
+
+def _law(model: Any, coefficients: str | None, L_train: int | None) -> Law:
+    """Return the law of the examples; what it does not have is refused rather than ignored."""
+    if L_train is not None:
+        check_count("L_train", L_train, 1)
+    law: Law = model.pattern_law(
+        coefficients="gaussian" if coefficients is None else coefficients, L_train=3 if L_train is None else L_train
+    )
+    if not isinstance(law, RandomFeaturePatterns):
+        _refuse(
+            {"coefficients": coefficients, "L_train": L_train},
+            f"belongs to examples made of features, which {model.name} has not; leave {{name}} out.",
+        )
+    elif law.coefficients != "sparse":
+        _refuse(
+            {"L_train": L_train},
+            f"belongs to sparse coefficients, and these are {law.coefficients}; leave {{name}} out, or give "
+            "coefficients 'sparse'.",
+        )
+    return law
 
 
 def _temperature(model: Any) -> float:
     value = getattr(model, "temperature", 0.0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 <= value < math.inf:
         raise InvalidInput(
             f"temperature = {value} is not simulated; give 0 <= temperature < infinity (0 runs the quench)."
+        )
+    if 0.0 < value < LOWEST:
+        raise InvalidInput(
+            f"temperature = {value:g} is too small for double precision; give {LOWEST:g} or more, or 0 for the quench."
         )
     return float(value)
 
 
 def _rules(
     temperature: float,
-    N: int,
     *,
     tie: str | None,
     order: str | None,
@@ -207,7 +246,7 @@ def _rules(
     sweeps = SWEEPS if sweeps is None else sweeps
     check_count("replicas", replicas, 2)
     check_count("sweeps", sweeps, 16)
-    algorithm = chosen(algorithm or ("heat-bath" if N < SMALL else "metropolis"), ALGORITHMS, "algorithm")
+    algorithm = chosen(algorithm or "metropolis", ALGORITHMS, "algorithm")
     return {
         "tie": None,
         "order": None,

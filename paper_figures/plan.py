@@ -169,7 +169,7 @@ class Simulation:
             start=self.start,
             L=self.L,
             coefficients=self.coefficients,
-            L_train=self.L_train,
+            L_train=self.L_train if self.coefficients == "sparse" else None,
             samples=self.samples,
             seed=self.seed,
             workers=workers,

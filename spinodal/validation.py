@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,8 +89,8 @@ def validate(
     *,
     N: Sequence[int] | None = None,
     L: int | None = None,
-    coefficients: str = "gaussian",
-    L_train: int = 3,
+    coefficients: str | None = None,
+    L_train: int | None = None,
     samples: int = 16,
     seed: int = 0,
     engine: str = "auto",
@@ -119,10 +120,10 @@ def validate(
         500, 1000 above.
     L : int, optional
         Number of features in a mixture.
-    coefficients : {'gaussian', 'binary', 'sparse'}
-        Law of the examples.  The theory is that of dense coefficients.
-    L_train : int
-        Active features per example, for sparse coefficients.
+    coefficients : {'gaussian', 'binary', 'sparse'}, optional
+        Models with features only: law of the examples.  The theory is that of dense coefficients.
+    L_train : int, optional
+        Sparse coefficients only: active features per example; 3 by default.
     samples, seed : int
         Disorder samples per size, and their name.
     engine, backend, algorithm, sweeps, replicas
@@ -150,6 +151,9 @@ def validate(
     >>> found.verdict in ("agrees", "underpowered")
     True
     """
+    from numerics.task import check_model
+
+    check_model(model)
     state = normalise(state, tuple(model.states), f"state of {model.name}")
     warm = bool(model.temperature)
     spelt = state.replace("_", "-")
@@ -243,12 +247,11 @@ def _mean_modulus(law: Any) -> float:
 
 
 def _sizes(N: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(N, int):
+    from numerics.task import listed
+
+    if isinstance(N, numbers.Number):
         raise InvalidInput(f"N = {N} is one number; give the sizes in a list, as N=[{N}].")
-    sizes = tuple(sorted(N))
-    if not sizes or len(set(sizes)) < len(sizes):
-        raise InvalidInput(f"N = {', '.join(map(str, N)) or 'nothing'} is not allowed; give different sizes.")
-    return sizes
+    return tuple(sorted(int(size) for size in listed("N", N, numbers.Integral, "1000, 2000")))
 
 
 def observables(model: Any, solution: Solution, alpha: float) -> dict[str, float | None]:

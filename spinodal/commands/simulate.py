@@ -39,8 +39,12 @@ LFeatures = Annotated[
     int | None,
     typer.Option("--L", show_default="3; --L-train for unseen sparse", help="Number of features in the start."),
 ]
-Coefficients = Annotated[str, typer.Option("--coefficients", help="gaussian, binary or sparse.")]
-LTrain = Annotated[int, typer.Option("--L-train", help="Active features per sparse example.")]
+Coefficients = Annotated[
+    str | None, typer.Option("--coefficients", show_default="gaussian", help="gaussian, binary or sparse.")
+]
+LTrain = Annotated[
+    int | None, typer.Option("--L-train", show_default="3", help="Sparse coefficients: active features per example.")
+]
 Overlap = Annotated[float, typer.Option("--overlap", help="Overlap of the initial configuration with the start.")]
 Samples = Annotated[int, typer.Option("--samples", help="Number of disorder samples.")]
 Seed = Annotated[int, typer.Option("--seed", help="Names the samples: the same seed gives the same numbers.")]
@@ -60,11 +64,7 @@ Order = Annotated[
 ]
 Algorithm = Annotated[
     str | None,
-    typer.Option(
-        "--algorithm",
-        show_default="metropolis, heat-bath for N < 32",
-        help="T > 0: metropolis, heat-bath or tempering.",
-    ),
+    typer.Option("--algorithm", show_default="metropolis", help="T > 0: metropolis, heat-bath or tempering."),
 ]
 Sweeps = Annotated[
     int | None,
@@ -80,8 +80,8 @@ def simulate(
     N: Size,
     start: Start = "example",
     L: LFeatures = None,
-    coefficients: Coefficients = "gaussian",
-    L_train: LTrain = 3,
+    coefficients: Coefficients = None,
+    L_train: LTrain = None,
     overlap: Overlap = 1.0,
     samples: Samples = 16,
     seed: Seed = 0,

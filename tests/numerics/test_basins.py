@@ -183,14 +183,40 @@ def test_progress_counts_all_quenches():
         ({"start": "feature"}, "needs a model with features"),
         ({"samples": 0}, "samples = 0"),
         ({"retrieved_above": 1.0}, r"retrieved_above = 1\.0"),
-        ({"alphas": ()}, "no size or no load"),
-        ({"alphas": (0.1, 0.1)}, "given twice"),
+        ({"overlaps": (0.5, 0.5)}, r"overlaps holds 0\.5 twice"),
+        (
+            {"overlaps": 0.5},
+            r"overlaps = 0\.5 is no list of numbers; give one or more, as overlaps=\[0\.1, 0\.2, 0\.3\]",
+        ),
+        ({"alphas": (0.1, 0.2)}, r"both fixed \(alpha = 0\.05 of the model\) and varied"),
+        ({"L_train": 5}, "L_train = 5 belongs to examples made of features"),
     ],
 )
 def test_misuse_is_one_sentence_before_any_work(options, sentence, monkeypatch):
     monkeypatch.setattr(disorder, "draw", lambda *a, **k: pytest.fail("worked"))
     with pytest.raises(InvalidInput, match=sentence):
         basins(Hopfield(alpha=0.05), 100, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "sentence"),
+    [
+        ((Hopfield(), 100), {"alphas": ()}, r"alphas = \(\) is no list of numbers"),
+        (
+            (Hopfield(), 100),
+            {"alphas": 0.1},
+            r"alphas = 0\.1 is no list of numbers; give one or more, as alphas=\[0\.05",
+        ),
+        ((Hopfield(), 100), {"alphas": (0.1, 0.1)}, r"alphas holds 0\.1 twice"),
+        ((Hopfield(), 100), {"alphas": "ab"}, "alphas = 'ab' is no list of numbers"),
+        ((Hopfield(alpha=0.1), "50"), {}, "N = '50' is no list of numbers"),
+        ((Hopfield(alpha=0.1), (50, 50)), {}, "N holds 50 twice"),
+        (("hopfield", 50), {}, "model = 'hopfield' is no model"),
+    ],
+)
+def test_what_is_no_list_or_no_model_is_told(arguments, options, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        basins(*arguments, **options)
 
 
 def test_temperatures_have_no_basins_of_this_kind():

@@ -1,4 +1,4 @@
-"""What the library refuses at temperatures above zero, in one sentence each, before any work."""
+"""What the library refuses in one sentence, before any work; and what of NumPy it takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import pytest
 
 from numerics.interactions import from_matrix
 from numerics.montecarlo import anneal, ladder, sample, temper
+from numerics.simulate import simulate, task
 from theory.errors import InvalidInput
+from theory.models.hopfield import Hopfield
+from theory.models.random_features import RandomFeatures
 
 SYSTEM = from_matrix(np.ones((4, 4), dtype=np.int16) - np.eye(4, dtype=np.int16))
 SPINS = np.ones((2, 4))
@@ -74,3 +77,68 @@ def test_tempering_goes_on_as_it_was_measured(change, words):
     run = temper(SYSTEM, SPINS, **options)
     refused(words, temper, SYSTEM, run, **(options | change))
     assert temper(SYSTEM, run, **options).series[0]["energy"].n == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "words"),
+    [
+        (RandomFeatures(alpha=0.1, alpha_d=0.2), {"L_train": 5}, "L_train = 5 belongs to sparse coefficients"),
+        (Hopfield(alpha=0.1), {"L_train": 5}, "belongs to examples made of features, which hopfield has not"),
+        (Hopfield(alpha=0.1), {"coefficients": "gausian"}, "coefficients = gausian belongs to examples made of"),
+        (Hopfield(alpha=0.1, temperature=1e-320), {}, "too small for double precision; give 1e-300 or more, or 0"),
+        ("hopfield", {}, "model = 'hopfield' is no model; give one with its parameters"),
+        (None, {}, "model = None is no model"),
+        (Hopfield, {}, "model = the class Hopfield is no model"),
+    ],
+)
+def test_options_that_would_do_nothing_and_models_that_are_none(model, options, words):
+    refused(words, simulate, model, 100, **options)
+
+
+def test_scalars_of_numpy_are_numbers(tmp_path):
+    model = Hopfield(alpha=np.float32(0.25), temperature=np.float32(0.5))
+    options = {"seed": np.int64(2), "overlap": np.float32(0.5), "retrieved_above": np.float32(0.75)}
+    record = simulate(model, np.int32(40), samples=np.int64(2), sweeps=np.int64(16), **options)
+    record.save(tmp_path / "record.json")
+    same = Hopfield(alpha=0.25, temperature=0.5)
+    plain = simulate(same, 40, samples=2, sweeps=16, seed=2, overlap=0.5, retrieved_above=0.75)
+    assert record.parameters == plain.parameters == {"alpha": 0.25, "temperature": 0.5}
+    assert record.values == plain.values
+    assert task(same, 40, seed=np.int64(2)) == task(same, 40, seed=2)
+
+
+@pytest.mark.parametrize("spins", [[1, 1, 1], [1] * 5, [[1, 1, 1, 1]], [0, 0, 0, 0], [0.5, 1, 1, 1], "ab"])
+@pytest.mark.parametrize("system", [SYSTEM, from_matrix(np.ones((4, 4)) - np.eye(4))], ids=["int16", "float64"])
+def test_fields_and_energies_are_those_of_spins(system, spins):
+    refused("spins ", system.energy, spins)
+    refused("spins ", system.fields, spins)
+
+
+PAIR = np.array([[0.0, 1.0], [1.0, 0.0]])
+LOWEST_32 = np.array([[0, -(2**31)], [-(2**31), 0]])
+
+
+@pytest.mark.parametrize(
+    ("J", "options", "words"),
+    [
+        (1e308 * (np.ones((3, 3)) - np.eye(3)), {}, r"couplings of up to 1e\+308 add up to more than double precision"),
+        (1e308 * np.array([[0, 1, -1], [1, 0, -1], [-1, -1, 0]]), {}, "add up to more than double precision"),
+        (1e308 * np.array([[0, 1], [-1, 0]]), {}, "not symmetric"),
+        (np.inf * np.array([[1, 1], [1, 1]]), {}, "NaN or infinity"),
+        (np.array([[0, np.inf, -np.inf], [np.inf, 0, 0], [-np.inf, 0, 0]]), {}, "NaN or infinity"),
+        (LOWEST_32.astype(np.int32), {"engine": "dense-int32"}, "but the largest is 2147483648; use 'dense-float64'"),
+        (LOWEST_32, {"engine": "dense-int8"}, "but the largest is 2147483648; use 'dense-float64'"),
+        (PAIR, {"engine": "dense-int32"}, "needs integer couplings"),
+        (PAIR, {"normalisation": "x"}, "normalisation = 'x' is not allowed"),
+        (PAIR, {"normalisation": None}, "normalisation = None is not allowed"),
+        (PAIR, {"normalisation": 0}, "normalisation = 0 is not allowed"),
+        (PAIR, {"normalisation": np.nan}, "normalisation = nan is not allowed"),
+        (PAIR, {"normalisation": -1.0}, r"normalisation = -1\.0 is not allowed"),
+    ],
+)
+def test_couplings(J, options, words):
+    refused(words, from_matrix, J, **options)
+
+
+def test_couplings_that_only_float64_holds_are_exact():
+    assert from_matrix(LOWEST_32.astype(np.int32)).energy(np.ones(2, dtype=np.int8)) == 2.0**30

@@ -120,9 +120,9 @@ def test_an_extended_plan_reuses_all_records(plan, tmp_path, monkeypatch, same):
 def test_a_folder_of_another_plan_is_refused_before_any_work(plan, tmp_path, monkeypatch):
     sweep(plan, out=tmp_path / "out")
     before = sorted(p.name for p in (tmp_path / "out").rglob("*"))
-    plan.write_text(plan.read_text() + "[run]\nL_train = 4\n")
+    plan.write_text(plan.read_text() + "[run]\noverlap = 0.9\n")
     ran = runs(monkeypatch)
-    with pytest.raises(InvalidInput, match="L_train = 3 there and 4 here"):
+    with pytest.raises(InvalidInput, match=r"overlap = 1 there and 0\.9 here"):
         sweep(plan, out=tmp_path / "out")
     assert ran == []
     assert sorted(p.name for p in (tmp_path / "out").rglob("*")) == before
