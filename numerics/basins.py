@@ -308,7 +308,7 @@ def basins(
         models = [replace(model, alpha=float(a)) for a in sorted(loads)]
     work = [(size, m) for size in sorted(sizes) for m in models]
     known = {k: v for k, v in options.items() if k in ("start", "L", "coefficients", "L_train", "seed", "backend")}
-    judged = {"overlaps": OVERLAPS, "samples": 1, "retrieved_above": 0.8} | options
+    judged: dict[str, Any] = {"overlaps": OVERLAPS, "samples": 1, "retrieved_above": 0.8} | options
     for size, m in work:
         _plans(m, size, judged["overlaps"], judged["samples"], judged["retrieved_above"], known)
     found = []

@@ -12,6 +12,7 @@ that the energy per spin is ``-(1 / (2 N normalisation)) sum_i s_i H_i`` with ``
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,8 +102,13 @@ class Interactions:
         Parameters
         ----------
         spins : (N,) int8 array of +-1
+
+        Raises
+        ------
+        InvalidInput
+            For another shape, or other values.
         """
-        spins = np.ascontiguousarray(spins, dtype=np.int8)
+        spins = self._state(spins)
         if self.engine == "dense-float64":
             assert self.matrix is not None
             return np.asarray(self.matrix @ spins.astype(np.float64))
@@ -137,8 +143,16 @@ class Interactions:
         >>> from_matrix([[0, 1], [1, 0]]).energy(np.array([1, 1], dtype=np.int8))
         -0.5
         """
-        total = float(self.fields(spins).astype(np.float64) @ spins)
+        total = float(self.fields(spins).astype(np.float64) @ np.asarray(spins))
         return -0.5 * total / (self.N * self.normalisation)
+
+    def _state(self, spins: ArrayLike) -> NDArray[np.int8]:
+        state = np.asarray(spins)
+        if state.shape != (self.N,):
+            raise InvalidInput(f"spins have shape {state.shape}; give ({self.N},), one spin per row of the couplings.")
+        if state.dtype.kind not in "iuf" or not np.all(np.abs(state) == 1):
+            raise InvalidInput("spins must all be +1 or -1; take the sign of the configuration.")
+        return np.ascontiguousarray(state, dtype=np.int8)
 
 
 def interactions(
@@ -230,12 +244,22 @@ def from_matrix(J: ArrayLike, *, normalisation: float = 1.0, engine: str = "auto
     _known(engine)
     if engine.startswith("overlap"):
         raise InvalidInput(f"engine '{engine}' needs patterns, not a matrix; use a dense engine (or 'auto').")
-    if not 0.0 < normalisation < math.inf:
+    if (
+        isinstance(normalisation, bool)
+        or not isinstance(normalisation, numbers.Real)
+        or not 0.0 < normalisation < math.inf
+    ):
         raise InvalidInput(
-            f"normalisation = {normalisation} is not allowed; give a finite number > 0 (1 for J itself)."
+            f"normalisation = {normalisation!r} is not allowed; give a finite number > 0 (1 for J itself)."
         )
     matrix = _validated(J)
-    return _dense(matrix, normalisation, f"dense-{matrix.dtype.name}" if engine == "auto" else engine)
+    if engine in _LARGEST and matrix.dtype == np.float64 and np.asarray(J).dtype.kind in "iu":
+        largest = float(np.abs(matrix).max())
+        raise InvalidInput(
+            f"engine '{engine}' holds couplings up to {_LARGEST[engine]}, but the largest is {largest:.0f}; use "
+            "'dense-float64' (or 'auto')."
+        )
+    return _dense(matrix, float(normalisation), f"dense-{matrix.dtype.name}" if engine == "auto" else engine)
 
 
 def _dense(matrix: NDArray[Any], normalisation: float, engine: str) -> Interactions:
@@ -286,7 +310,8 @@ def _validated(J: ArrayLike) -> NDArray[Any]:
     if matrix.dtype != np.int16 or matrix.min() == -(2**15):  # which has no opposite in 16 bits
         fits = matrix.dtype.kind in "iu" and -(2**31) < int(matrix.min()) and int(matrix.max()) < 2**31
         matrix = matrix.astype(np.int32 if fits else np.float64, copy=False)  # never two (N, N) arrays of float64
-    if matrix.dtype == np.float64 and not np.isfinite(matrix.sum()):  # NaN is against no spin, so all would be stable
+    # NaN is against no spin, so all would be stable.
+    if matrix.dtype == np.float64 and not all(np.isfinite(row).all() for row in matrix):
         raise InvalidInput("couplings contain NaN or infinity; give finite numbers.")
     if np.any(matrix.diagonal() != 0):
         raise InvalidInput("couplings have a nonzero diagonal; set J_ii = 0, spins do not act on themselves.")
@@ -298,7 +323,8 @@ def _refuse_asymmetry(matrix: NDArray[Any]) -> None:
     rounding = 2.0**-40 * float(np.abs(matrix).max()) if matrix.dtype == np.float64 else 0
     for first in range(0, len(matrix), 256):  # by blocks: no second (N, N) array
         rows = slice(first, first + 256)
-        apart = np.abs(matrix[rows, first:].astype(np.float64) - matrix[first:, rows].T)
+        with np.errstate(over="ignore"):  # what is infinitely far apart is so
+            apart = np.abs(matrix[rows, first:].astype(np.float64) - matrix[first:, rows].T)
         if (apart > rounding).any():
             i, j = np.argwhere(apart > rounding)[0] + first
             raise InvalidInput(
@@ -311,4 +337,11 @@ def _zero_field(matrix: NDArray[np.float64], largest: float) -> float:
     if len(matrix) * largest < 2.0**53 and all(np.array_equal(row, np.rint(row)) for row in matrix):
         return 0.0  # whole numbers, and sums of them, are exact
     # Rounding would otherwise decide ties: double precision leaves 2^-52 of the largest field per operation.
-    return 2.0**-40 * max(float(np.abs(row).sum()) for row in matrix)
+    with np.errstate(over="ignore"):
+        largest = max(float(np.abs(row).sum()) for row in matrix)
+    if not largest < 2.0**1000:  # energies are sums of N fields
+        raise InvalidInput(
+            f"couplings of up to {np.abs(matrix).max():.3g} add up to more than double precision holds; divide J by a "
+            "power of two, and the temperature with it."
+        )
+    return 2.0**-40 * largest

@@ -202,15 +202,16 @@ def _law(model: Any, coefficients: str | None, L_train: int | None) -> Law:
 
 def _temperature(model: Any) -> float:
     value = getattr(model, "temperature", 0.0)
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 <= value < math.inf:
+    number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    if not 0.0 <= number < math.inf:
         raise InvalidInput(
             f"temperature = {value} is not simulated; give 0 <= temperature < infinity (0 runs the quench)."
         )
-    if 0.0 < value < LOWEST:
+    if 0.0 < number < LOWEST:
         raise InvalidInput(
-            f"temperature = {value:g} is too small for double precision; give {LOWEST:g} or more, or 0 for the quench."
+            f"temperature = {value} is too small for double precision; give {LOWEST:g} or more, or 0 for the quench."
         )
-    return float(value)
+    return number
 
 
 def _rules(
