@@ -21,15 +21,27 @@ class MissingExtra(SpinodalError, ImportError):
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that looks most like `word`, or None when nothing comes close.
+    """Return the choice that looks most like `word` or alone begins with it, or None when nothing comes close.
 
     Examples
     --------
     >>> nearest("hopfeild", ["hopfield", "random-features"])
     'hopfield'
+    >>> nearest("--temp", ["--alpha", "--temperature"])
+    '--temperature'
     """
-    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
-    return found[0] if found else None
+    # Case, hyphens and underscores are the same mistake everywhere; two leading hyphens would make options alike.
+    plain = {_plain(choice): choice for choice in choices}
+    wanted = _plain(word)
+    found = difflib.get_close_matches(wanted, list(plain), n=1, cutoff=0.6)
+    longer = [choice for choice in plain if len(wanted) > 2 and choice.startswith(wanted)]
+    if not found and len(longer) == 1:
+        found = longer
+    return plain[found[0]] if found else None
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "-").strip("-")
 
 
 class NotConverged(SpinodalError, ArithmeticError):
