@@ -25,6 +25,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import os
 import tomllib
 import typing
 from collections.abc import Collection, Iterator, Mapping
@@ -74,6 +75,8 @@ def read_plan(path: Path | str) -> Plan:
         If the file is absent or no TOML, a key is unknown or missing, a value has the wrong type or is out of
         range, or any of the simulations is impossible; the sentence names the file and the key.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidInput(f"{path!r} is no plan; give the path of a TOML file, or a dictionary with its keys.")
     source = Path(path).expanduser()
     where = f"plan '{source}'"
     try:

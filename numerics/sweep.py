@@ -23,7 +23,8 @@ from numerics.interrupts import interrupts
 from numerics.plan import Block, Plan, shard_of, simulation
 from numerics.plan_file import plan_from, read_plan
 from numerics.provenance import provenance
-from numerics.sweep_folder import SweepFolder
+from numerics.sweep_folder import SweepFolder, place_of
+from numerics.sweep_words import duration, failures, rate, reason, to_stderr
 from theory.errors import InvalidInput, NotConverged
 from theory.model import model_names
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["fill", "parse_shard", "run_block", "sweep"]
 
 Progress = Callable[[str, int, int], None]
+Tell = Callable[[str], None]
 TRIES = 3  # of a task whose worker is killed while it runs alone
 PASSES = 3  # over what is missing: a record may be damaged as soon as it is written
 GIVE_UP = 20  # tasks that fail before any succeeds
@@ -85,6 +87,7 @@ def sweep(
     >>> sweep(plan, out=tempfile.mkdtemp())["m"].dims
     ('alpha', 'N')
     """
+    out = place_of(out)
     ready = plan_from(plan) if isinstance(plan, Mapping) else read_plan(plan)
     fill(ready, out, workers=workers, dask=dask, slurm=slurm, progress=progress)
     return read_dataset(out)
@@ -100,6 +103,7 @@ def fill(
     shard: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
     announce: Callable[[int], None] | None = None,
+    tell: Tell = to_stderr,
 ) -> bool:
     """Compute what a folder lacks of a plan or of one of its shards, and write the data set if nothing is missing.
 
@@ -112,6 +116,8 @@ def fill(
         (i, n) for the i-th of n shares, i = 1, ..., n.
     announce : callable, optional
         Called once, when nothing stands against the work, with the number of tasks that are recorded already.
+    tell : callable
+        Called with a sentence when something is amiss and mended: damaged files, killed workers.
 
     Returns
     -------
@@ -123,10 +129,11 @@ def fill(
     InvalidInput, NotConverged
         As :func:`sweep`.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM: the first lets running tasks finish, the second does not.
+        After Ctrl-C or SIGTERM: the first lets running tasks finish, the second does not.  It says how many tasks
+        are recorded.
     """
-    folder = SweepFolder(out)
-    folder.check(plan)  # before a cluster is asked for anything
+    folder = SweepFolder(place_of(out))
+    remark = folder.check(plan)  # before a cluster is asked for anything
     if (workers != 1 or dask is not None or slurm) and not _found_anywhere(plan):
         raise InvalidInput(
             f"model '{plan.model}' is registered in this process only, where one worker finds it; give workers = 1, or "
@@ -134,26 +141,33 @@ def fill(
         )
     with executor(workers=workers, dask=dask, slurm=slurm) as pool:
         folder.open(plan)
+        if remark:
+            tell(remark)
         mine = shard_of(list(plan.blocks()), shard)
         failed: dict[str, str] = {}
         with interrupts() as interrupted:
             for _ in range(PASSES):
-                todo = [block for block in folder.missing(plan, mine) if block.name not in failed]
+                todo = [block for block in folder.missing(mine, tell=tell) if block.name not in failed]
                 if announce is not None:
                     announce(len(mine) - len(todo))
                     announce = None
                 if not todo:
                     break
-                run = _Run(plan, folder, pool, todo, len(mine), progress, interrupted)
-                run.work()
+                run = _Run(plan, folder, pool, todo, len(mine), progress, tell, interrupted)
+                try:
+                    run.work()
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+                except KeyboardInterrupt:
+                    raise KeyboardInterrupt(
+                        f"Stopped: {run.done} of {run.total} tasks recorded; start it again to go on."
+                    ) from None
                 failed |= run.failed
-                if interrupted.is_set():
-                    raise KeyboardInterrupt
                 if run.gave_up:
                     break
     if failed:
-        raise NotConverged(_sentence(failed, len(mine)), folder.status())
-    if folder.missing(plan, list(plan.blocks())):
+        raise NotConverged(failures(failed, len(mine)), folder.status())
+    if folder.missing(list(plan.blocks())):
         return False
     write_dataset(plan, folder)
     return True
@@ -208,9 +222,11 @@ class _Run:
         todo: list[Block],
         total: int,
         progress: Progress | None,
+        tell: Tell,
         interrupted: threading.Event,
     ) -> None:
         self.plan, self.store, self.pool, self.interrupted = plan, folder.store, pool, interrupted
+        self.tell = tell
         self.waiting, self.elsewhere, self.suspects = deque(todo), list[Block](), deque[Block]()
         self.running: dict[Future[Any], Block] = {}
         self.failed: dict[str, str] = {}
@@ -288,7 +304,7 @@ class _Run:
             if isinstance(problem, BrokenExecutor):
                 lost.append(block)
             elif problem is not None:
-                self._fail(block, _reason(problem))
+                self._fail(block, reason(problem))
             else:
                 self.work_done += _cost(block)
                 self._finished(block)
@@ -303,6 +319,8 @@ class _Run:
             self.store.release(block.name)
         self.running.clear()
         self.pool.restart()
+        again = "its task is run again" if len(lost) == 1 else f"{len(lost)} tasks are run again, one at a time"
+        self.tell(f"A worker process was killed, perhaps for want of memory; {again}.")
         for block in lost:
             times = self.killed[block.name] = self.killed.get(block.name, 0) + (len(lost) == 1)
             if times >= TRIES:
@@ -327,7 +345,7 @@ class _Run:
         seconds = time.monotonic() - self.began
         label = label or self.pool.trouble()
         if not label and self.work_done > 0 and seconds > 0:
-            label = f"{_rate(self.made / seconds)}, {duration(seconds * self.work_left / self.work_done)} left"
+            label = f"{rate(self.made / seconds)}, {duration(seconds * self.work_left / self.work_done)} left"
         failed = f", {len(self.failed)} failed" if self.failed else ""
         self.progress((label or "starting") + failed, self.done, self.total)
 
@@ -346,34 +364,3 @@ def _cost(block: Block) -> float:
 
 def _number(value: float | None) -> float | None:
     return None if value is None or value != value or value in (float("inf"), float("-inf")) else float(value)
-
-
-def _reason(problem: BaseException) -> str:
-    if type(problem).__name__ == "KilledWorker":  # of Dask, whose own text is long
-        return "the workers that ran it were killed, perhaps for want of memory"
-    text = " ".join(str(problem).split())[:200].rstrip(".")
-    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
-
-
-def _sentence(failed: Mapping[str, str], total: int) -> str:
-    told = "; ".join(f"{name} ({reason})" for name, reason in list(failed.items())[:3])
-    more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-    return f"{len(failed)} of {total} tasks failed: {told}{more}; the others are recorded, a new run tries these again."
-
-
-def _rate(per_second: float) -> str:
-    return f"{per_second:.3g} tasks/s" if per_second >= 1 else f"{60 * per_second:.3g} tasks/min"
-
-
-def duration(seconds: float) -> str:
-    """Return a time for people.
-
-    Examples
-    --------
-    >>> duration(42), duration(3700)
-    ('42 s', '1 h 02 min')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numerics.records import Record
     from numerics.simulate import simulate
     from numerics.sweep import sweep
+    from numerics.sweep_folder import SweepStatus, sweep_status
     from numerics.validate import Agreement, agreement
     from spinodal.diagrams import Diagram, diagram
     from spinodal.results import load, save
@@ -54,6 +55,7 @@ _HOME = {
     "numerics.records": ("Record",),
     "numerics.simulate": ("simulate",),
     "numerics.sweep": ("sweep",),
+    "numerics.sweep_folder": ("SweepStatus", "sweep_status"),
     "numerics.validate": ("Agreement", "agreement"),
     "spinodal.diagrams": ("Diagram", "diagram"),
     "spinodal.results": ("load", "save"),
@@ -98,6 +100,7 @@ __all__ = [
     "SpinodalError",
     "StateBranch",
     "Status",
+    "SweepStatus",
     "Threshold",
     "Validation",
     "__version__",
@@ -118,6 +121,7 @@ __all__ = [
     "simulate",
     "solve",
     "sweep",
+    "sweep_status",
     "threshold",
     "validate",
 ]

@@ -25,7 +25,8 @@ def code_and_sentence(problem: BaseException) -> tuple[int, str]:
     if isinstance(problem, (InvalidInput, MissingExtra)):
         return MISUSE, str(problem)
     if isinstance(problem, typer.Abort):
-        return INTERRUPTED, "Interrupted; nothing half-written is left, and finished records are kept."
+        told = str(problem.__cause__) if isinstance(problem.__cause__, KeyboardInterrupt) else ""
+        return INTERRUPTED, told or "Interrupted; nothing half-written is left, and finished records are kept."
     if hasattr(problem, "format_message"):  # typer's own usage errors
         return MISUSE, _usage(problem)
     if isinstance(problem, NotConverged):
@@ -52,6 +53,8 @@ def _usage(problem: Any) -> str:
     if rejected is not None:
         return f"{place}: {rejected}"
     sentence = " ".join(str(problem.format_message()).split()).replace(". Did you", "; did you")
+    if sentence.startswith("No such command") and "did you" not in sentence and context is not None:
+        sentence = f"{sentence.removesuffix('.')}; choose one of {', '.join(context.command.list_commands(context))}."
     if not sentence.endswith((".", "?", "!")):
         sentence += "."
     return f"{place}: {sentence[:1].lower()}{sentence[1:]}"
@@ -76,6 +79,9 @@ def _options_hint(wrong: str, context: Any) -> str:
         return "see --help."
     if hasattr(context.command, "commands"):  # a group: its options, bar --help, belong to what it holds
         return "options go after the model." if hasattr(context.command, "verb") else "options go after the command."
+    reason = getattr(context.command, "reasons", {}).get(wrong.removeprefix("--").replace("-", "_"))
+    if reason:
+        return f"{reason}."
     options = [name for p in context.command.params for name in p.opts if name.startswith("--")]
     close = nearest(wrong, options)
     return (f"did you mean '{close}'; " if close else "") + f"it takes {', '.join(options) or 'none'}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,13 +15,13 @@ __all__ = ["status"]
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(help="Folder of a sweep.", show_default=False)],
+    folder: Annotated[str, typer.Argument(help="Folder of a sweep.", show_default=False)],
 ) -> Answer:
     """Tell how far a sweep is: tasks done, missing, claimed by living runs, and damaged records."""
-    from numerics.sweep import duration
-    from numerics.sweep_folder import SweepFolder
+    from numerics.sweep_folder import sweep_status
+    from numerics.sweep_words import duration
 
-    data = SweepFolder(folder).status().to_json()
+    data = sweep_status(folder).to_json()
 
     def show(console: Console) -> None:
         rows = [(name, data[name]) for name in ("plan", "tasks", "done", "missing", "claimed", "corrupt")]
@@ -30,7 +29,7 @@ def status(
         rows += [
             ("rate", None if data["rate"] is None else f"{60 * data['rate']:.3g} tasks/min"),
             ("remaining", None if left is None else duration(left)),
-            ("dataset", data["dataset"]),
+            ("dataset", "damaged; start the sweep again" if data["dataset_damaged"] else data["dataset"]),
         ]
         table(console, "", ("", ""), rows)
 

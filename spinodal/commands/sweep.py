@@ -22,7 +22,7 @@ def sweep(
     plan: Annotated[Path, typer.Argument(help="Plan in TOML: model, grids, N, samples.", show_default=False)],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of records and data set.", show_default="name of the plan")
+        str | None, typer.Option("--out", help="Folder of records and data set.", show_default="name of the plan")
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes (jobs, with --slurm).", show_default="all cores")
@@ -43,11 +43,11 @@ def sweep(
         os.environ.update(ONE_THREAD)
     from numerics.plan_file import read_plan
     from numerics.sweep import fill, parse_shard
-    from numerics.sweep_folder import SweepFolder
+    from numerics.sweep_folder import SweepFolder, place_of
 
     part = parse_shard(shard)
     ready = read_plan(plan)
-    place = Path(plan.stem) if out is None else out
+    place = Path(plan.stem) if out is None else place_of(out)
     share = f"shard {shard} of " if part != (1, 1) else ""
     with reporting("sweep") as report:
         complete = fill(

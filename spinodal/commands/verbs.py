@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import redirect_stdout
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -83,12 +84,15 @@ class Verb:
         ``run(point, *, option=..., ...) -> Answer``; the keyword parameters, annotated for typer, are the options.
     omitted : callable
         Maps the declaration of a model to the names of options and parameters that make no sense for it.
+    reasons : dict
+        Why some of them do not, by name.
     """
 
     name: str
     help: str
     run: Callable[..., Answer]
     omitted: Callable[[Declaration], Collection[str]] = lambda declared: ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 class _ModelCommand(TyperCommand):
@@ -153,12 +157,23 @@ def _command(verb: Verb, spec: str) -> Any:
         point = Point(declared, given)
         _finish(lambda: verb.run(point, **values), as_json=as_json, described=point.described)
 
-    options = [p for p in rest if p.name not in omitted]
+    options = [_spoken(p, declared) for p in rest if p.name not in omitted]
     json_option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
     run.__signature__ = inspect.Signature([*own, *options, json_option])  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False)
     app.command(name=declared.name, help=f"{verb.help}\n\n{declared.name}: {declared.summary}")(run)
-    return command_from(app)
+    command: Any = command_from(app)
+    command.reasons = verb.reasons
+    return command
+
+
+def _spoken(option: inspect.Parameter, declared: Declaration) -> inspect.Parameter:
+    """The option, with a help text that does not offer states which the model has not."""
+    info = copy(option.annotation.__metadata__[0])
+    for state in ("feature", "mixture"):
+        if option.name in ("start", "state") and state not in declared.states:
+            info.help = info.help.replace(f"{state}, ", "")
+    return option.replace(annotation=Annotated[option.annotation.__origin__, info])
 
 
 def _model_options(declared: Declaration, omitted: Collection[str]) -> list[inspect.Parameter]:
@@ -199,6 +214,8 @@ def _finish(
     try:
         with redirect_stdout(sys.stderr):  # stdout is for the answer, whatever a user's model prints
             answer = run()
+    except KeyboardInterrupt as problem:
+        raise typer.Abort from problem  # typer would leave without a word
     except NotConverged as problem:
         reached = problem.solution.to_json() if hasattr(problem.solution, "to_json") else {"status": None}
         data = {**described(reached), "message": str(problem)}

@@ -13,7 +13,7 @@ from numerics import dataset, simulate
 from numerics.plan_file import read_plan
 from numerics.store import Store
 from numerics.sweep import fill, parse_shard, sweep
-from numerics.sweep_folder import SweepFolder, SweepStatus
+from numerics.sweep_folder import SweepFolder, SweepStatus, sweep_status
 from theory.errors import InvalidInput, NotConverged
 from theory.model import register
 from theory.models.hopfield import Hopfield
@@ -87,7 +87,7 @@ def test_workers_shards_order_and_resumption_do_not_matter(plan, tmp_path, monke
     assert sorted(ran) == names[::3]
 
 
-def test_damaged_records_are_found_and_redone(plan, tmp_path, monkeypatch, same):
+def test_damaged_records_are_found_and_redone(plan, tmp_path, monkeypatch, same, capsys):
     alone = sweep(plan, out=tmp_path / "out")
     store = SweepFolder(tmp_path / "out").store
     first, second, third, fourth = (store.path(name) for name in store.names()[:4])
@@ -97,12 +97,16 @@ def test_damaged_records_are_found_and_redone(plan, tmp_path, monkeypatch, same)
     fourth.write_bytes(store.path(store.names()[5]).read_bytes())  # valid, but of another task
     assert SweepFolder(tmp_path / "out").status().corrupt == 3
     ran = runs(monkeypatch)
+    capsys.readouterr()
     assert same(sweep(plan, out=tmp_path / "out"), alone)
+    aside = tmp_path / "out" / "records" / "damaged"
+    assert capsys.readouterr().err == f"3 damaged records are set aside in '{aside}' and computed anew.\n"
+    assert len(list(aside.iterdir())) == 3
     assert sorted(ran) == sorted(p.stem for p in (first, second, third, fourth))
     assert SweepFolder(tmp_path / "out").status().corrupt == 0
 
 
-def test_an_extended_plan_reuses_all_records(plan, tmp_path, monkeypatch, same):
+def test_an_extended_plan_reuses_all_records(tmp_path, monkeypatch, same):
     table = {"model": "hopfield", "N": [50], "samples": 5, "samples_per_task": 4, "grid": {"alpha": [0.1]}}
     sweep(table, out=tmp_path)
     longer = {**table, "N": [50, 60], "samples": 9, "grid": {"alpha": [0.05, 0.1]}}
@@ -126,6 +130,67 @@ def test_a_folder_of_another_plan_is_refused_before_any_work(plan, tmp_path, mon
         sweep(plan, out=tmp_path / "out")
     assert ran == []
     assert sorted(p.name for p in (tmp_path / "out").rglob("*")) == before
+
+
+@pytest.mark.parametrize("damage", ["damaged", "missing"])
+def test_records_know_their_plan_when_the_folder_does_not(tmp_path, monkeypatch, same, capsys, damage):
+    table = {"model": "hopfield", "N": [50], "samples": 2, "grid": {"alpha": [0.1, 0.2]}}
+    alone = sweep(table, out=tmp_path)
+    (tmp_path / "plan.json").write_text("{") if damage == "damaged" else (tmp_path / "plan.json").unlink()
+    with pytest.raises(InvalidInput, match="start the sweep again" if damage == "damaged" else "no plan.json"):
+        sweep_status(tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.*") if p.is_file()}
+    ran = runs(monkeypatch)
+    for other in ({"seed": 1}, {"grid": {"alpha": [0.1, 0.3]}}, {"model": "random-features", "N": [60]}):
+        loads = {"parameters": {"alpha_d": 0.5}} if "model" in other else {}
+        with pytest.raises(InvalidInput, match=f"records of another plan .* plan.json is {damage}"):
+            sweep({**table, **other, **loads}, out=tmp_path)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*.*") if p.is_file()} == before
+    assert capsys.readouterr().err == ""
+    assert same(sweep(table, out=tmp_path), alone)
+    told = f"plan.json in '{tmp_path}' was damaged; it is written anew.\n"
+    assert (ran, capsys.readouterr().err) == ([], told if damage == "damaged" else "")
+    assert sweep_status(tmp_path).done == 2
+
+
+@pytest.mark.parametrize("how", ["garbage", "cut", "folder"])
+def test_a_damaged_data_set_is_seen_and_written_anew(tmp_path, same, how):
+    table = {"model": "hopfield", "N": [50], "samples": 2, "parameters": {"alpha": 0.1}}
+    alone = sweep(table, out=tmp_path)
+    file = tmp_path / "dataset.nc"
+    content = file.read_bytes()
+    file.unlink()
+    file.mkdir() if how == "folder" else file.write_bytes(b"x" * 99 if how == "garbage" else content[:-500])
+    status = sweep_status(tmp_path)
+    assert (status.dataset, status.dataset_damaged) == (None, True)
+    if how == "folder":
+        with pytest.raises(InvalidInput, match="is a folder, where the data set belongs; remove it"):
+            sweep(table, out=tmp_path)
+        file.rmdir()
+    assert same(sweep(table, out=tmp_path), alone)
+    status = sweep_status(tmp_path)
+    assert (status.dataset, status.dataset_damaged) == (str(file), False)
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(plan, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(InvalidInput, match=r"holds other files \('thesis.tex'\); give a new folder"):
+        sweep(plan, out=tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_arguments_that_are_no_plan_or_no_folder(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for nothing in (None, 3, [1], 1.5, b"plan"):
+        with pytest.raises(InvalidInput, match="is no plan; give"):
+            sweep(nothing, out=tmp_path / "out")
+    for nothing in (None, 3, "", " ", ["out"]):
+        with pytest.raises(InvalidInput, match="is no folder; give the name of one"):
+            sweep(plan, out=nothing)
+        with pytest.raises(InvalidInput, match="is no folder; give the name of one"):
+            sweep_status(nothing)
+    assert [p.name for p in tmp_path.iterdir()] == ["plan.toml"]
 
 
 def test_a_sweep_whose_tasks_all_fail_stops_early(tmp_path, monkeypatch):
@@ -187,11 +252,11 @@ def test_a_model_that_only_this_process_knows_runs_only_here(tmp_path):
 
 
 def test_the_status_knows_who_is_at_work_and_how_fast(plan, tmp_path):
-    folder = SweepFolder(tmp_path)
-    fill(read_plan(plan), tmp_path, shard=(1, 2))
+    folder = SweepFolder(tmp_path / "out")
+    fill(read_plan(plan), tmp_path / "out", shard=(1, 2))
     idle = folder.status()
     assert (idle.done, idle.claimed, idle.rate, idle.remaining_seconds) == (idle.tasks // 2, 0, None, None)
-    name = folder.missing(read_plan(plan), list(read_plan(plan).blocks()))[0].name
+    name = folder.missing(list(read_plan(plan).blocks()))[0].name
     with folder.store.claimed(name):
         busy = folder.status()
     assert busy.claimed == 1

@@ -75,8 +75,11 @@ def test_a_task_that_fails_is_named_and_loses_no_other(bad, tmp_path, workers, h
     assert fill(ready, tmp_path / "out")
 
 
-def test_a_worker_that_is_killed_once_costs_nothing(bad, tmp_path):
+def test_a_worker_that_is_killed_once_costs_nothing_and_is_told(bad, tmp_path, capsys):
     assert fill(bad("once"), tmp_path / "out", workers=2)
+    told = capsys.readouterr().err
+    assert told.startswith("A worker process was killed, perhaps for want of memory; ")
+    assert "run again" in told
 
 
 def _leftovers(pid):
@@ -122,6 +125,7 @@ def test_the_first_interrupt_finishes_running_tasks(slow, tmp_path, workers, num
     assert "Finishing the running tasks" in err
     assert "Traceback" not in err
     status = SweepFolder(out).status()
+    assert err.endswith(f"Stopped: {status.done} of 24 tasks recorded; start it again to go on.\n")
     assert 2 <= status.done < status.tasks
     assert (status.claimed, status.corrupt, _gone(process.pid)) == (0, 0, True)
     assert same(sweep(slow, out=out), sweep(slow, out=tmp_path / "alone"))

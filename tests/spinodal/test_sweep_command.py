@@ -71,6 +71,7 @@ def test_json_of_both_commands(spinodal, plan):
         "rate": None,
         "remaining_seconds": None,
         "dataset": None,
+        "dataset_damaged": False,
     }
     assert "corrupt    1" in spinodal("status", "x").out
     for shard in ("1/2", "2/2"):
@@ -78,6 +79,8 @@ def test_json_of_both_commands(spinodal, plan):
         assert done.code == 0
     assert done.out == "wrote x/dataset.nc\n"
     assert spinodal("status", "x", "--json").data["done"] == 4
+    Path("x", "dataset.nc").write_text("{")
+    assert "dataset    damaged; start the sweep again" in spinodal("status", "x").out
 
 
 def test_failed_tasks_are_named_with_exit_code_3(spinodal, plan, monkeypatch):
@@ -103,6 +106,7 @@ MISUSES = [
     ("", ("--dask", "tcp://127.0.0.1:9", "--slurm"), "--dask and --slurm"),
     ("", ("--out", os.devnull), os.devnull),
     ("", ("--out", f"{os.devnull}/x"), os.devnull),
+    ("", ("--out", ""), "out = '' is no folder"),
     ("", ("--wrokers", "2"), "did you mean '--workers'"),
 ]
 
