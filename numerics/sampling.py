@@ -31,6 +31,7 @@ _MEASUREMENTS = 1024  # per run, where `_PAUSE` allows: neighbouring sweeps say 
 _STRETCH = 64  # measurements
 _PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
 _TRIAL = 12  # sweeps after which spins flip about as often as in the run to come
+_RESTLESS = 0.9  # acceptance above which Metropolis decorrelates slower than the heat bath
 _BINS = 50  # of P(q), about
 _FALSE_ALARM = 1e-4  # of calling an equilibrated sample otherwise, per quantity: records hold many samples
 
@@ -353,6 +354,10 @@ def _message(plan: Task, runs: Sequence[Sampled], good: int) -> str:
     short = sum(jointly(list(run.verdicts.values())) == "too short" for run in bad)
     why = f"judged by {', '.join(blamed)}" + (f"; {short} of them too short to tell" if short else "")
     remedy = f"give more sweeps (now {plan.sweeps})"
-    if plan.algorithm != "tempering":
-        remedy += " or the algorithm 'tempering'"
+    # Tempering leaves the state of a named start by way of high temperatures.
+    others = ["tempering"] if plan.start == "random" and plan.algorithm != "tempering" else []
+    if plan.algorithm == "metropolis" and min(run.row["acceptance"] for run in bad) > _RESTLESS:
+        others = ["heat-bath"]  # so hot that most spins turn in every sweep, and back in the next
+    if others:
+        remedy += f" or the algorithm '{others[0]}'"
     return f"{len(bad)} of {len(runs)} samples are not equilibrated ({why}); {remedy}."

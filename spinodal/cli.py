@@ -20,8 +20,18 @@ from spinodal import neighbours
 __all__ = ["application", "main"]
 
 
+ORDER = (
+    *("models", "solve", "threshold", "diagram", "simulate", "validate", "basins", "sweep", "status"),
+    *("figure", "figures", "bench", "cite", "env"),
+)
+
+
 class _Root(TyperGroup):
     """Top level: without a command it shows what there is."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        # In the order of use; typer puts commands before groups.
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args or ["--help"])

@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["VERB"]
 
 Sizes = Annotated[str, typer.Option("--N", help="Number of spins; several with commas.")]
-Start = Annotated[str, typer.Option("--start", help="example, feature, mixture or unseen (a fresh example).")]
+Start = Annotated[str, typer.Option("--start", help="example, feature, mixture, or unseen (a fresh example).")]
 LFeatures = Annotated[
     int | None,
-    typer.Option("--L", show_default="3; --L-train for unseen sparse", help="Number of features in the start."),
+    typer.Option(
+        "--L",
+        show_default="3; --L-train if sparse",
+        help="Members of a mixture; active features of an unseen example.",
+    ),
 ]
 Overlaps = Annotated[
     str | None,
@@ -150,4 +154,10 @@ def _omitted(declared: Declaration) -> set[str]:
     return without_features(declared) | {"temperature"}
 
 
-VERB = Verb("basins", "Measure basins of attraction at T = 0: final against initial overlap.", basins, _omitted)
+VERB = Verb(
+    "basins",
+    "Measure basins of attraction at T = 0: final against initial overlap.",
+    basins,
+    _omitted,
+    {"temperature": "basins are those of the dynamics at T = 0, so leave the temperature out"},
+)

@@ -24,8 +24,16 @@ NOT_SCRIPTS = ("harness", "__init__", "__main__")
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
+def _known() -> list[str]:
+    """Names of the benchmarks of this checkout."""
+    return sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in NOT_SCRIPTS)
+
+
+HELP = f"Benchmarks to run: {', '.join(_known()) or 'there are none without a source checkout'}."
+
+
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks to run.", show_default="all")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help=HELP, show_default="all")] = None,
     *,
     write: Annotated[bool, typer.Option("--write", help="Append the rows to benchmarks/results.")] = False,
     repeats: Annotated[
@@ -33,14 +41,14 @@ def bench(
     ] = None,
 ) -> Answer:
     """Measure ratios against peers and limits of this machine, each in one run, interleaved; print the tables."""
-    known = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in NOT_SCRIPTS)
+    known = _known()
     if not known:
         raise InvalidInput(f"there are no benchmarks in '{FOLDER}'; run this command in a source checkout of spinodal.")
     for name in names or ():
         if name not in known:
             close = nearest(name, tuple(known))
             hint = f"; did you mean '{close}'?" if close else "."
-            raise InvalidInput(f"benchmark '{name}' is unknown; choose of {', '.join(known)}{hint}")
+            raise InvalidInput(f"benchmark '{name}' is unknown; choose one of {', '.join(known)}{hint}")
     if repeats is not None and repeats < 1:
         raise InvalidInput(f"repeats = {repeats} is not allowed; give repeats >= 1.")
     options = (["--write"] if write else []) + (["--repeats", str(repeats)] if repeats is not None else [])

@@ -17,6 +17,8 @@ from spinodal.commands.verbs import Point, Verb
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from numerics.records import Record
+
 __all__ = [
     "VERB",
     "Algorithm",
@@ -37,7 +39,11 @@ Size = Annotated[int, typer.Option("--N", help="Number of spins.")]
 Start = Annotated[str, typer.Option("--start", help="example, feature, mixture, unseen (a fresh example) or random.")]
 LFeatures = Annotated[
     int | None,
-    typer.Option("--L", show_default="3; --L-train for unseen sparse", help="Number of features in the start."),
+    typer.Option(
+        "--L",
+        show_default="3; --L-train if sparse",
+        help="Members of a mixture; active features of an unseen example.",
+    ),
 ]
 Coefficients = Annotated[
     str | None, typer.Option("--coefficients", show_default="gaussian", help="gaussian, binary or sparse.")
@@ -142,9 +148,7 @@ def simulate(
 
     def show(console: Console) -> None:
         rows = [(name, *rounded(m["value"], m["error"]), m["n"]) for name, m in data["measurements"].items()]
-        realised = ", ".join(f"{k} = {v:.6g}" for k, v in _loads(data).items())
-        title = f"{data['model']} from {data['start']}, N = {N}, {realised}, {samples} samples"
-        table(console, title, ("", "mean", "std. error", "n"), rows)
+        table(console, _title(record), ("", "mean", "std. error", "n"), rows)
         if data.get("redrawn_fraction"):
             console.print(f"redrawn because already stored: {data['redrawn_fraction']:.3g}", markup=False)
         if record.sampling is not None:
@@ -162,12 +166,26 @@ def _equilibration(sampling: dict[str, Any], samples: int) -> str:
     known = "" if tau is None or r_hat is None else f", tau up to {tau:.3g} sweeps, R-hat up to {r_hat:.3f}"
     run = f"{sampling['algorithm']}, {sampling['replicas']} replicas of {sampling['sweeps']} sweeps{known}"
     verdict = "yes" if sampling["equilibrated"] else "NO"
-    return f"equilibrated: {verdict}, {sampling['equilibrated_samples']} of {samples} samples ({run})"
+    count = f"{samples} sample{'' if samples == 1 else 's'}"
+    return f"equilibrated: {verdict}, {sampling['equilibrated_samples']} of {count} ({run})"
 
 
-def _loads(data: dict[str, Any]) -> dict[str, float]:
-    """Loads that were realised with whole numbers of patterns and features."""
-    return dict(data["loads"])
+def _title(record: Record) -> str:
+    """What was simulated: the loads are those realised with whole numbers of patterns and features."""
+    own = {name: value for name, value in record.parameters.items() if name not in ("alpha", "alpha_d")}
+    options = {
+        "L": record.L,
+        "coefficients": record.coefficients,
+        "L_train": record.L_train,
+        "overlap": record.overlap if record.overlap != 1.0 else None,
+        "order": record.order if record.order != "random" else None,
+        "tie": record.tie if record.tie != "keep" else None,
+        "algorithm": None if record.sampling is None else record.sampling["algorithm"],
+    }
+    values = {"N": record.N, **record.loads, **own, **options, "seed": record.seed}
+    told = [f"{k} = {v:.6g}" if isinstance(v, float) else f"{k} = {v}" for k, v in values.items() if v is not None]
+    count = f"{record.samples} sample{'' if record.samples == 1 else 's'}"
+    return ", ".join([f"{record.model} from {record.start}", *told, count])
 
 
 def without_features(declared: Declaration) -> set[str]:

@@ -38,9 +38,7 @@ Sizes = Annotated[
     str | None,
     typer.Option("--N", show_default="1000,2000,4000; T > 0: 250,500,1000", help="Numbers of spins, with commas."),
 ]
-State = Annotated[
-    str, typer.Option("--state", help="example, feature or mixture; at T > 0 also paramagnet or spin-glass.")
-]
+State = Annotated[str, typer.Option("--state", help="example, feature, mixture, or at T > 0 paramagnet or spin-glass.")]
 
 
 def validate(

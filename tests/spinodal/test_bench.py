@@ -39,7 +39,7 @@ def test_failed_benchmark_is_told_and_the_others_are_kept(scripts: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["quik"], "benchmark 'quik' is unknown; choose of quick, slow; did you mean 'quick'?"),
+        (["quik"], "benchmark 'quik' is unknown; choose one of quick, slow; did you mean 'quick'?"),
         (["quick", "--repeats", "0"], "repeats = 0 is not allowed; give repeats >= 1."),
     ],
 )

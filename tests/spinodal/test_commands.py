@@ -309,3 +309,38 @@ def test_a_closed_pipe_is_quiet() -> None:
     process.stderr.close()
     process.wait(timeout=60)
     assert b"Traceback" not in err
+
+
+def test_help_lists_commands_in_the_order_of_use(spinodal: Callable) -> None:
+    words = spinodal("--help").out.replace("│", " ").split()
+    commands = ["models", "solve", "threshold", "diagram", "simulate", "validate", "basins", "sweep", "status"]
+    commands += ["figure", "figures", "bench", "cite", "env"]
+    after = words[words.index("Commands") :]
+    places = [after.index(command) for command in commands]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("verb", ["simulate", "basins", "validate"])
+def test_help_offers_the_states_that_a_model_has(spinodal: Callable, verb: str) -> None:
+    offered = {name: " ".join(spinodal(verb, name, "--help").out.split()) for name in ("hopfield", "random-features")}
+    assert "example, feature, mixture" in offered["random-features"]
+    assert "example, mixture" in offered["hopfield"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "place"),
+    [
+        ("simulate", "numerics.simulate.simulate"),
+        ("basins", "numerics.basins.basins"),
+        ("validate", "spinodal.validation.validate"),
+    ],
+)
+def test_an_interrupt_is_told(spinodal: Callable, monkeypatch: pytest.MonkeyPatch, verb: str, place: str) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, interrupted)
+    monkeypatch.setattr(f"spinodal.{verb}", interrupted, raising=False)
+    done = spinodal(verb, "hopfield", "--alpha", "0.1", "--N", "100")
+    assert (done.code, done.out) == (130, "")
+    assert done.err == "Interrupted; nothing half-written is left, and finished records are kept.\n"

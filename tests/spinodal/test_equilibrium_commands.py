@@ -137,3 +137,25 @@ def test_a_ladder_that_cannot_be_made_is_no_fault(spinodal: Callable, workers: i
     assert (done.code, done.out) == (3, "")
     assert "in sample 0: an exchange rate of 0.3 needs" in done.err
     assert done.err.endswith("give a higher temperature, or the algorithm 'metropolis' or 'heat-bath'.\n")
+
+
+def test_the_header_tells_what_was_simulated(spinodal: Callable) -> None:
+    arguments = ("simulate", "hopfield", "--alpha", 0.1, "--N", 50, "--samples", 1)
+    warm = spinodal(*arguments, "--temperature", 0.5, "--sweeps", 16, "--seed", 7, "--overlap", 0.8)
+    title = " ".join(warm.out.split())
+    assert title.startswith(
+        "hopfield from example, N = 50, alpha = 0.1, temperature = 0.5, overlap = 0.8, algorithm = metropolis, "
+        "seed = 7, 1 sample "
+    )
+    mixture = spinodal(*arguments, "--start", "mixture", "--order", "greedy", "--samples", 2)
+    assert "L = 3, order = greedy, seed = 0, 2 samples" in " ".join(mixture.out.split())
+
+
+def test_the_remedy_is_one_that_helps(spinodal: Callable) -> None:
+    """Tempering would leave the state of a named start; Metropolis far above all fields turns all spins each sweep."""
+    arguments = ("simulate", "hopfield", "--alpha", 0.1, "--N", 100, "--samples", 2, "--sweeps", 64)
+    named = spinodal(*arguments, "--temperature", 0.5, "--json").data["message"]
+    assert named.endswith("give more sweeps (now 64).")
+    for start in ("example", "random"):
+        hot = spinodal(*arguments, "--temperature", 50, "--start", start, "--json").data["message"]
+        assert hot.endswith("give more sweeps (now 64) or the algorithm 'heat-bath'."), start

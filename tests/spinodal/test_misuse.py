@@ -45,6 +45,11 @@ MISUSES = [
     (("threshold", "hopfield", "--line", "spinodle"), "did you mean 'spinodal'"),
     (("solve", "random-features", "--nonlinearity", "sgn", "--alpha", "1", "--alpha-d", "1"), "'sgn' is unknown"),
     (("slove", "hopfield"), "did you mean 'solve'"),
+    (("nonsuch",), "no such command 'nonsuch'; choose one of models, solve, threshold,"),
+    (("solve", "hopfield", "--foo", "1"), "has no option '--foo'; it takes --alpha, --temperature"),
+    (("solve", "hopfield", "--temp", "1"), "did you mean '--temperature'"),
+    (("basins", "hopfield", "--alpha", "0.1", "--temperature", "0.5"), "those of the dynamics at T = 0"),
+    (("bench", "nothing"), "'nothing' is unknown; choose one of cold_start, "),
     (("solve", "hopfield", "--alhpa", "0.1"), "did you mean '--alpha'"),
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--start", "exampel"), "did you mean 'example'"),
     # mixtures
@@ -61,6 +66,12 @@ MISUSES = [
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--order", "gredy"), "did you mean 'greedy'"),
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--engine", "overlap-bit"), "mean 'overlap-bits'"),
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--overlap", "2"), "overlap = 2"),
+    (
+        ("simulate", "random-features", "--N", "100", "--alpha", "0.1", "--alpha-d", "1", "--L-train", "4"),
+        "L_train = 4",
+    ),
+    (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--temperature", "1e-320"), "temperature = 1e-320"),
+    (("basins", "hopfield", "--alpha", "0.1", "--overlaps", "0.5,0.5"), "overlaps holds 0.5 twice"),
     (("validate", "hopfield", "--alpha", "0.1", "--N", "1000,x"), "N = '1000,x'"),
     (("validate", "hopfield", "--alpha", "0.1", "--state", "spin-glass"), "spin-glass"),
     # the command line itself
