@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 import spinodal as sp
+from spinodal.basin_figure import draw_basins
 
 FAST = ("--N", 100, "--samples", 4, "--overlaps", "0.1,0.3,0.6")
 
@@ -58,3 +60,20 @@ def test_misuse_is_one_sentence(spinodal: Callable, arguments: tuple, sentence: 
     assert ran.code == 2
     assert ran.out == ""
     assert sentence in ran.err
+
+
+def test_the_figure_says_what_is_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: drawn.append(figure))
+
+    def legends(*alphas: float) -> list[list[str]]:
+        options = {"samples": 4, "overlaps": (0.1, 0.3, 0.6)}
+        draw_basins(sp.basins(sp.Hopfield(), 100, alphas=alphas, **options), tmp_path / "x.pdf")
+        figure = drawn.pop()
+        assert all(axes.get_xlim()[1] > max(line.get_xdata()[-1] for line in axes.lines[:2]) for axes in figure.axes)
+        return [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
+
+    both = legends(0.08, 0.4)
+    assert set(both[0]) == {r"$\alpha$ = 0.08", r"$\alpha$ = 0.4, no attractor", r"$m_0^\star$ (half retrieved)"}
+    assert set(both[1]) == {"$N$ = 100", "no attractor"}
+    assert legends(0.4) == [["4 samples, no attractor"]]
