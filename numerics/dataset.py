@@ -18,12 +18,14 @@ from numerics.measured import OBSERVABLES
 from numerics.plan import Plan, Point
 from numerics.sweep_folder import SweepFolder
 from theory.errors import InvalidInput
+from theory.model import model_named
 
 if TYPE_CHECKING:
     import xarray
 
 __all__ = ["VOLATILE", "read_dataset", "write_dataset"]
 
+_SIZES = {"P": "number of stored patterns", "D": "number of features"}
 # Attributes that tell when, and in how much time; all else is a function of plan, code and machine.
 VOLATILE = ("created", "started", "task_seconds")
 Floats = NDArray[np.float64]
@@ -52,7 +54,9 @@ def read_dataset(place: Path | str) -> xarray.Dataset:
     try:
         return xarray.load_dataset(source, engine="h5netcdf")
     except (OSError, ValueError, KeyError) as problem:
-        raise InvalidInput(f"'{source}' is no readable data set; delete it and run the sweep again.") from problem
+        raise InvalidInput(
+            f"'{source}' is no readable data set; start the sweep again, which writes it anew."
+        ) from problem
 
 
 def write_dataset(plan: Plan, folder: SweepFolder) -> None:
@@ -84,14 +88,26 @@ def _gathered(plan: Plan, folder: SweepFolder) -> xarray.Dataset:
         for symbol, table_of_sizes in sizes.items():
             table_of_sizes[place] = data[symbol]
         made.append(data["provenance"])
-    variables: dict[str, Any] = {symbol: (dims, table) for symbol, table in sizes.items()}
+    variables: dict[str, Any] = {
+        symbol: (dims, table, {"long_name": _SIZES[symbol]}) for symbol, table in sizes.items()
+    }
+    # Loads asked for are rounded to whole numbers of patterns, noticeably so in small systems.
+    for load, symbol in (("alpha", "P"), ("alpha_d", "D")):
+        if sizes[symbol].any():
+            text = f"realised load {symbol}/N"
+            variables[f"{load}_realised"] = (dims, sizes[symbol] / np.array(plan.N), {"long_name": text})
     for name, (value, error) in _averages(samples, plan).items():
         text = OBSERVABLES.get(name, "")
         variables[name] = (dims, value, {"long_name": text} if text else {})
         variables[f"{name}_error"] = (dims, error, {"long_name": f"standard error of {name} over samples"})
         variables[f"{name}_samples"] = ((*dims, "sample"), samples[name], {"long_name": f"{name} of every sample"})
-    coordinates: dict[str, Any] = {names[axis]: list(values) for axis, values in plan.axes.items()}
-    coordinates |= {"N": list(plan.N), "sample": np.arange(plan.samples)}
+    helps = {parameter.name: parameter.help for parameter in model_named(plan.model).parameters}
+    coordinates: dict[str, Any] = {
+        names[axis]: (names[axis], list(values), {"long_name": helps[axis]} if axis in helps else {})
+        for axis, values in plan.axes.items()
+    }
+    coordinates["N"] = ("N", list(plan.N), {"long_name": "number of spins"})
+    coordinates["sample"] = ("sample", np.arange(plan.samples), {"long_name": "number of the disorder sample"})
     return xarray.Dataset(variables, coordinates, _attributes(plan, samples, made))
 
 

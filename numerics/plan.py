@@ -18,7 +18,7 @@ from numerics.simulate import Task, task
 from theory.errors import InvalidInput
 from theory.model import model_named
 
-__all__ = ["Block", "Plan", "Point", "difference", "parameter_names", "shard_of", "simulation"]
+__all__ = ["Block", "Plan", "Point", "difference", "parameter_names", "shard_of", "simulation", "twins"]
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,27 @@ def simulation(plan: Plan, point: Point, model_class: type[Any] | None = None) -
     of_run = {name: value for name, value in point.values.items() if name not in parameter_names(cls)}
     of_model = {name: value for name, value in point.values.items() if name not in of_run}
     return task(cls(**plan.given, **of_model), point.N, **plan.options, **of_run, seed=plan.seed)
+
+
+def twins(plan: Plan) -> list[tuple[Point, Point]]:
+    """Return the pairs of points that are one simulation: their loads round to the same numbers of patterns.
+
+    The results of both are the same numbers, which must not be taken for independent ones.
+
+    Examples
+    --------
+    >>> plan = Plan("hopfield", None, {}, {}, {"alpha": (0.101, 0.102, 0.2)}, (20,), 8, 0, {})
+    >>> [(one.values, other.values) for one, other in twins(plan)]
+    [({'alpha': 0.101}, {'alpha': 0.102})]
+    """
+    cls = model_named(plan.model)
+    first: dict[Task, Point] = {}
+    pairs = []
+    for point in plan.points():
+        one = first.setdefault(simulation(plan, point, cls), point)
+        if one is not point:
+            pairs.append((one, point))
+    return pairs
 
 
 def difference(held: Plan, wanted: Plan) -> str | None:

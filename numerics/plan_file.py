@@ -30,7 +30,7 @@ import tomllib
 import typing
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ import numpy as np
 from numerics import simulate
 from numerics.measured import OBSERVABLES, measured
 from numerics.plan import Plan, parameter_names, simulation
-from theory.errors import InvalidInput, nearest
+from theory.errors import InvalidInput, MissingExtra, nearest
 from theory.model import model_named
 
 __all__ = ["plan_from", "read_plan"]
@@ -59,6 +59,10 @@ _TOP = {
 # Arguments of a simulation that are no options of a run: the plan and its workers decide them.
 _DECIDED = ("model", "N", "seed", "threads")
 _RANGE = ("start", "stop", "count", "log")
+# What the command decides and a plan does not, so that results are the same anywhere.
+_OF_COMMAND = ("workers", "threads", "dask", "slurm", "shard", "out")
+# Each point is validated before any work, each task is a file, and all samples are gathered in memory.
+MOST_POINTS, MOST_TASKS, MOST_SAMPLES = 100_000, 1_000_000, 10_000_000
 
 
 def read_plan(path: Path | str) -> Plan:
@@ -114,7 +118,9 @@ def plan_from(table: Mapping[str, Any], *, where: str = "plan", folder: Path | s
     """
     with _told(where):
         plan = _plan(_plain(table), Path(folder))
+        _check_size(plan)
         cls = model_named(plan.model)
+        _check_given(plan, cls)
     effective: dict[str, Any] | None = None
     never = set(plan.observables or ())
     for point in plan.points():
@@ -135,11 +141,41 @@ def plan_from(table: Mapping[str, Any], *, where: str = "plan", folder: Path | s
 
 @contextmanager
 def _told(where: str) -> Iterator[None]:
-    """Put the place before the sentence of an InvalidInput."""
+    """Put the place before the sentence of an error."""
     try:
         yield
-    except InvalidInput as problem:
-        raise InvalidInput(f"{where}: {problem}") from problem
+    except (InvalidInput, MissingExtra) as problem:
+        raise type(problem)(f"{where}: {problem}") from problem
+
+
+def _check_size(plan: Plan) -> None:
+    """Refuse more than can be validated, recorded or gathered."""
+    points = math.prod(plan.shape[:-1])
+    if points > MOST_POINTS:
+        raise InvalidInput(
+            f"[grid] and N make {points} points, and {MOST_POINTS} are the most; give fewer values, or several plans."
+        )
+    if points * plan.samples > MOST_SAMPLES:
+        raise InvalidInput(
+            f"samples = {plan.samples} of each of {points} points are {points * plan.samples} samples, and "
+            f"{MOST_SAMPLES} are the most; give samples = {MOST_SAMPLES // points} or less, or several plans."
+        )
+    if plan.tasks > MOST_TASKS:
+        least = -(-plan.samples // (MOST_TASKS // points))
+        raise InvalidInput(
+            f"samples_per_task = {plan.samples_per_task} makes {plan.tasks} tasks, and {MOST_TASKS} are the most; give "
+            f"samples_per_task = {least} or more."
+        )
+
+
+def _check_given(plan: Plan, cls: type[Any]) -> None:
+    """Refuse a plan that lacks a parameter of the model, where one without a value is None or an error."""
+    defaults = {f.name: f.default for f in fields(cls)} if is_dataclass(cls) else {}
+    for parameter in cls.parameters:
+        name = parameter.name
+        needed = parameter.default is None and name in defaults and defaults[name] in (None, MISSING)
+        if needed and name not in plan.given and name not in plan.axes:
+            raise InvalidInput(f"{name} is missing; give {name} in [grid] or [parameters].")
 
 
 def _plain(value: Any) -> Any:
@@ -203,7 +239,9 @@ def _known(key: str, names: Collection[str], section: str, homes: Mapping[str, C
     if key in names:
         return
     home = next((other for other, known in homes.items() if key in known and other != "[grid]"), None)
-    if home is not None:
+    if home is None and key in _OF_COMMAND:
+        remedy = "it belongs to the command line or to the call of sweep(); leave it out."
+    elif home is not None:
         remedy = f"it belongs {'under ' + home if home else 'at the top, before the first section'}."
     else:
         close = nearest(key, names)
@@ -283,6 +321,8 @@ def _range(key: str, value: dict[str, Any]) -> list[float]:
             )
         ends.append(float(end))
     count = _count(f"count of {key} in [grid]", value["count"], least=2)
+    if count > MOST_POINTS:
+        raise InvalidInput(f"count of {key} in [grid] = {count} is too much; give {MOST_POINTS} values or less.")
     spaced = np.geomspace if log else np.linspace
     inner = spaced(ends[0], ends[1], count)[1:-1]
     # Twelve digits: 0.07 of one range is then the 0.07 of a longer one, and its records are found again.
@@ -310,9 +350,11 @@ def _observables(value: Any) -> tuple[str, ...] | None:
 
 
 def _distinct(key: str, values: list[Any]) -> tuple[Any, ...]:
-    twice = [v for k, v in enumerate(values) if v in values[:k]]
-    if twice:
-        raise InvalidInput(f"{key} holds {twice[0]!r} twice; give every value once.")
+    seen = set[Any]()
+    for value in values:
+        if value in seen:
+            raise InvalidInput(f"{key} holds {value!r} twice; give every value once.")
+        seen.add(value)
     return tuple(values)
 
 

@@ -20,11 +20,11 @@ from numerics import simulate
 from numerics.dataset import read_dataset, write_dataset
 from numerics.executors import Executor, executor
 from numerics.interrupts import interrupts
-from numerics.plan import Block, Plan, shard_of, simulation
+from numerics.plan import Block, Plan, shard_of, simulation, twins
 from numerics.plan_file import plan_from, read_plan
 from numerics.provenance import provenance
 from numerics.sweep_folder import SweepFolder, place_of
-from numerics.sweep_words import duration, failures, rate, reason, to_stderr
+from numerics.sweep_words import duration, failures, rate, reason, same_simulations, to_stderr
 from theory.errors import InvalidInput, NotConverged
 from theory.model import model_names
 
@@ -143,6 +143,9 @@ def fill(
         folder.open(plan)
         if remark:
             tell(remark)
+        pairs = twins(plan)
+        if pairs:
+            tell(same_simulations(pairs))
         mine = shard_of(list(plan.blocks()), shard)
         failed: dict[str, str] = {}
         with interrupts() as interrupted:

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-__all__ = ["duration", "failures", "rate", "reason", "to_stderr"]
+from numerics.plan import Point
+
+__all__ = ["duration", "failures", "rate", "reason", "same_simulations", "to_stderr"]
 
 
 def to_stderr(sentence: str) -> None:
     """Print a sentence."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+def same_simulations(pairs: Sequence[tuple[Point, Point]]) -> str:
+    """Say which points of a grid are one simulation.
+
+    Examples
+    --------
+    >>> from numerics.plan import Plan, twins
+    >>> plan = Plan("hopfield", None, {}, {}, {"alpha": (0.101, 0.102)}, (20,), 8, 0, {})
+    >>> print(same_simulations(twins(plan)))  # doctest: +ELLIPSIS
+    1 point of the grid repeats another, as alpha = 0.102 at N = 20 that of alpha = 0.101: their loads round to the ...
+    """
+    one, other = pairs[0]
+    differ = [name for name in one.values if one.values[name] != other.values[name]]
+    here, there = (", ".join(f"{name} = {point.values[name]}" for name in differ) for point in (other, one))
+    count = "1 point of the grid repeats" if len(pairs) == 1 else f"{len(pairs)} points of the grid repeat"
+    return (
+        f"{count} another, as {here} at N = {other.N} that of {there}: their loads round to the same numbers of "
+        "patterns, so their results are the same and not independent."
+    )
 
 
 def reason(problem: BaseException) -> str:

@@ -12,7 +12,7 @@ from numerics.measured import OBSERVABLES, measured
 from numerics.plan import Plan, difference, shard_of, simulation
 from numerics.plan_file import plan_from, read_plan
 from numerics.simulate import run_sample, task
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, MissingExtra
 from theory.models.hopfield import Hopfield
 from theory.models.random_features import RandomFeatures
 
@@ -102,6 +102,21 @@ ERRORS = [
     ('start = "example"', "overlap = 2", "overlap = 2"),
     ('start = "example"', "L = 2.5", "L = 2.5 is not allowed; give a whole number"),
     ("[run]", "run = 3\n[runs]", "unknown"),
+    ("samples = 10", "samples = 10\nworkers = 4", "key 'workers' is unknown; it belongs to the command line"),
+    ('start = "example"', "threads = 4", "key 'threads' in [run] is unknown; it belongs to the command line"),
+    ("alpha = {", "# {", "alpha is missing; give alpha in [grid] or [parameters]."),
+    ("count = 4", "count = 99999999999", "count of alpha in [grid] = 99999999999 is too much; give 100000 values or l"),
+    ("count = 4", "count = 90000", "[grid] and N make 360000 points, and 100000 are the most"),
+    (
+        "samples = 10",
+        "samples = 1000000000",
+        "samples = 1000000000 of each of 16 points are 16000000000 samples, and 10000000 are the most; give",
+    ),
+    (
+        "samples = 10\nseed = 3\nsamples_per_task = 4",
+        "samples = 600000\nsamples_per_task = 9",
+        "samples_per_task = 9 makes 1066672 tasks, and 1000000 are the most; give samples_per_task = 10 or more.",
+    ),
 ]
 
 
@@ -124,6 +139,16 @@ def test_an_error_is_one_sentence_that_names_file_and_key(written, old, new, par
     assert part in str(caught.value)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_missing_package_is_told_of_the_plan_too(written, monkeypatch):
+    def missing(*_, **__):
+        raise MissingExtra("package 'cupy' is not installed.")
+
+    monkeypatch.setattr("numerics.task.backend_named", missing)
+    path = written(GOOD)
+    with pytest.raises(MissingExtra, match=rf"^plan '{path}' at .*: package 'cupy'"):
+        read_plan(path)
 
 
 def test_files_that_are_no_plans(tmp_path, written):

@@ -41,6 +41,7 @@ def test_the_data_set_holds_what_simulate_finds(plan, tmp_path):
         record = simulate.simulate(RandomFeatures(alpha, 0.5), N, start=start, samples=5)
         here = found.sel(alpha=alpha, start=start, N=N)
         assert (here["P"], here["D"]) == (record.P, record.D)
+        assert {name: here[f"{name}_realised"].item() for name in record.loads} == record.loads
         for name, measured in record.measurements.items():
             assert here[name].item() == measured.value
             assert here[f"{name}_error"].item() == measured.error
@@ -54,9 +55,26 @@ def test_the_data_set_holds_what_simulate_finds(plan, tmp_path):
 
 def test_chosen_observables_only(tmp_path):
     table = {"model": "hopfield", "N": [50], "samples": 2, "observables": ["energy"], "parameters": {"alpha": 0.1}}
-    assert set(sweep(table, out=tmp_path).data_vars) == {"P", "D", "energy", "energy_error", "energy_samples"}
+    assert set(sweep(table, out=tmp_path).data_vars) == {
+        *("P", "D", "alpha_realised"),
+        *("energy", "energy_error", "energy_samples"),
+    }
     # Records hold everything, so another choice costs nothing.
     assert "m" in sweep({**table, "observables": ["m"]}, out=tmp_path)
+
+
+def test_loads_that_round_to_the_same_are_told_and_realised_ones_are_kept(tmp_path, capsys):
+    table = {"model": "hopfield", "N": [20, 30, 1000], "samples": 2, "grid": {"alpha": [0.101, 0.102]}}
+    found = sweep(table, out=tmp_path / "out")
+    told = capsys.readouterr().err
+    assert told.startswith("2 points of the grid repeat another, as alpha = 0.102 at N = 30 that of alpha = 0.101: ")
+    assert told.count("\n") == 1
+    assert found["alpha_realised"].values.tolist() == [[0.1, 0.1, 0.101], [0.1, 0.1, 0.102]]
+    assert "alpha_d_realised" not in found
+    for name in ("P", "D", "alpha", "N", "sample", "alpha_realised"):
+        assert found[name].attrs["long_name"]
+    sweep({**table, "N": [1000]}, out=tmp_path / "other")
+    assert capsys.readouterr().err == ""
 
 
 def test_an_option_that_is_also_measured_is_given_under_another_name(tmp_path):
