@@ -12,7 +12,7 @@ import importlib.util
 import math
 import numbers
 import sys
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -30,6 +30,8 @@ __all__ = [
     "Model",
     "Parameter",
     "checked",
+    "derived_of",
+    "fixed",
     "from_path",
     "model_named",
     "model_names",
@@ -59,6 +61,8 @@ class Parameter:
         Whether `low` itself is excluded.
     default : float or None
         None means the value must be given.
+    whole : bool
+        Whether it is a whole number.
     """
 
     name: str
@@ -67,11 +71,12 @@ class Parameter:
     high: float = math.inf
     low_open: bool = True
     default: float | None = None
+    whole: bool = False
 
     def allows(self, value: float) -> bool:
         """Whether a number lies inside the range."""
         above = value > self.low if self.low_open else value >= self.low
-        return math.isfinite(value) and above and value <= self.high
+        return math.isfinite(value) and above and value <= self.high and (not self.whole or value == int(value))
 
     def check(self, value: float | None) -> None:
         """Raise InvalidInput unless `value` is None (still open) or a number inside the range."""
@@ -80,16 +85,18 @@ class Parameter:
         interval = f"{self.low:g} {'<' if self.low_open else '<='} {self.name}" + (
             f" <= {self.high:g}" if math.isfinite(self.high) else " < infinity"
         )
+        kind = "whole number" if self.whole else "number"
         try:
             if isinstance(value, (str, bytes, bool)):
                 raise TypeError
             number = float(value)
         except (TypeError, ValueError):
             raise InvalidInput(
-                f"{self.name} = {value!r} is not a number; give a number with {interval} ({self.help})."
+                f"{self.name} = {value!r} is not a number; give a {kind} with {interval} ({self.help})."
             ) from None
         if not self.allows(number):
-            raise InvalidInput(f"{self.name} = {number:g} is not allowed; give a value with {interval} ({self.help}).")
+            kind = kind if self.whole else "value"
+            raise InvalidInput(f"{self.name} = {number:g} is not allowed; give a {kind} with {interval} ({self.help}).")
 
 
 @dataclass(frozen=True)
@@ -124,16 +131,25 @@ class Model(Protocol):
 
     A model file inherits from this class and writes what has no default: the declarations, `free_energy` and `start`.
     Every symbol of its expressions is a plain ``sympy.Symbol`` (no assumptions) with the name of a parameter, of an
-    order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.
+    order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.  Numbers on which the
+    expressions themselves depend, such as the number of components of a spin, are declared as `structural`: they are
+    fields and options too, but nothing is solved for them.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     states: ClassVar[tuple[str, ...]]
     parameters: ClassVar[tuple[Parameter, ...]]
+    structural: ClassVar[tuple[Parameter, ...]] = ()
     references: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        for p in self.structural:
+            value = getattr(self, p.name)
+            if value is None:
+                raise InvalidInput(f"{p.name} is missing; {self.name} needs it ({p.help}): give {p.name}=...")
+            p.check(value)
+            object.__setattr__(self, p.name, int(value) if p.whole else float(value))
         for p in self.parameters:
             p.check(getattr(self, p.name))
             if getattr(self, p.name) == 0.0:  # minus zero would be echoed as such
@@ -170,6 +186,18 @@ class Model(Protocol):
         """The temperature scale on which the states live, for choosing where to look first; by default 1."""
         return 1.0
 
+    def load_unit(self) -> float:
+        """The scale of the loads of interest, for choosing the plane of a diagram; by default 1."""
+        return 1.0
+
+    def derived(self) -> Mapping[str, Any]:
+        """Further numbers and remarks to report with every result, such as rescaled loads; by default none."""
+        return {}
+
+    def first_step(self, m0: float) -> float:
+        """Overlap after one synchronous step at T = 0 from overlap m0, where it is known in closed form."""
+        raise InvalidInput(f"{self.name} declares no closed form of one synchronous step; define first_step in its class.")
+
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """For each parameter, the end ('low' or 'high') of its range at which the state survives.
 
@@ -191,6 +219,17 @@ class Model(Protocol):
         raise InvalidInput(
             f"{self.name} declares no law of patterns and so cannot be simulated; define pattern_law in its class."
         )
+
+
+def fixed(model: Any, *, leaving: Collection[str] = ()) -> dict[str, float]:
+    """Values of the parameters that are not left open, then of the structural ones, for results."""
+    given = {p.name: float(getattr(model, p.name)) for p in model.parameters if p.name not in leaving}
+    return {**given, **{p.name: getattr(model, p.name) for p in getattr(model, "structural", ())}}
+
+
+def derived_of(model: Any) -> dict[str, Any]:
+    """What a model reports besides its parameters; nothing where it does not say."""
+    return dict(model.derived()) if hasattr(model, "derived") else {}
 
 
 _REGISTRY: dict[str, type[Any]] = {}
@@ -359,6 +398,11 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
     else:
         L = 1
     names = [p.name for p in model.parameters]
+    if vary in {p.name for p in getattr(model, "structural", ())}:
+        raise InvalidInput(
+            f"'{vary}' is a number on which the equations of {model.name} themselves depend and cannot be solved for; vary "
+            f"one of {', '.join(names)}."
+        )
     if vary is not None and vary not in names:
         close = nearest(vary, names)
         hint = f"; did you mean '{close}'?" if close else "."

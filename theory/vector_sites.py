@@ -181,7 +181,9 @@ def vector_site(d: int, *, zero_temperature: bool = False, response: bool = Fals
         (True, False): VectorZero,
         (True, True): VectorResponseZero,
     }[zero_temperature, response]
-    return type(f"{base.__name__}_{d}", (base,), {"dimension": d})
+    # The entropy of a continuous spin falls like the logarithm of T.
+    declared = {"dimension": d, "residual_entropy": 0.0 if d == 1 else -math.inf}
+    return type(f"{base.__name__}_{d}", (base,), declared)
 
 
 def checked_dimension(d: object) -> int:
@@ -221,12 +223,12 @@ def radial_orders(
 ) -> list[Array]:
     """All members asked for on one set of nodes; any d, one included.
 
-    Where the noise is wide, the cancelling derivatives of g are moved onto the Gaussian weight: ``E Delta phi`` is
-    ``E phi (|h - M e_1|^2/R - d)/R``.
+    Where the noise is wide, and the field can vanish, the cancelling derivatives of g near zero are moved onto the
+    Gaussian weight: ``E Delta phi`` is ``E phi (|h - M e_1|^2/R - d)/R``.
     """
     d, (M, R) = family.dimension, fields
     highest = max(n for _, n in indices)
-    by_parts = (R > 1.0) & (highest > 1)
+    by_parts = (R > 1.0) & (M * M < 9.0 * R) & (highest > 1)
     rule = radial_rule(
         d, M, R, most=max(k for k, _ in indices) + bool(by_parts.any()), nodes=quadrature.NODES * refine
     )
