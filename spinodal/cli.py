@@ -45,13 +45,25 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the typer application with all commands."""
-    from spinodal.commands import bench, cite, diagram, env, figure, models, simulate, solve, threshold, validate
+    from spinodal.commands import (
+        bench,
+        cite,
+        denoise,
+        diagram,
+        env,
+        figure,
+        models,
+        simulate,
+        solve,
+        threshold,
+        validate,
+    )
     from spinodal.commands.verbs import answering, group
 
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_root)
     app.command("models")(answering(models.models))
-    for verb in (solve.VERB, threshold.VERB, diagram.VERB, simulate.VERB, validate.VERB):
+    for verb in (solve.VERB, threshold.VERB, denoise.VERB, diagram.VERB, simulate.VERB, validate.VERB):
         app.add_typer(group(verb))
     app.command("figure")(answering(figure.figure))
     app.command("figures")(answering(figure.figures))

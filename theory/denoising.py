@@ -17,7 +17,31 @@ import numpy as np
 from theory.errors import InvalidInput
 from theory.vector_sites import checked_dimension, kummer, mean_length
 
-__all__ = ["first_overlap", "improving_load", "largest_improving_load"]
+__all__ = ["first_overlap", "improving_load", "largest_improving_load", "one_step"]
+
+
+def one_step(m0: float, *, alpha: float, d: int = 1) -> dict[str, float]:
+    """The step from one overlap with all that is known of it.
+
+    Parameters
+    ----------
+    m0, alpha, d
+        As for `first_overlap`.
+
+    Returns
+    -------
+    dict
+        ``m1``, the overlap after the step; ``alpha_star``, the load below which m1 > m0; ``alpha_tilde``, the same for
+        m0 -> 0.
+
+    Examples
+    --------
+    >>> step = one_step(0.5, alpha=0.5, d=3)
+    >>> round(step["m1"], 8), step["alpha_star"] > 0.5
+    (0.79105854, True)
+    """
+    after = first_overlap(m0, alpha=alpha, d=d)
+    return {"m1": after, "alpha_star": improving_load(m0, d=d), "alpha_tilde": largest_improving_load(d)}
 
 
 def first_overlap(m0: float, *, alpha: float, d: int = 1) -> float:
@@ -43,8 +67,7 @@ def first_overlap(m0: float, *, alpha: float, d: int = 1) -> float:
     0.91870309
     """
     d = checked_dimension(d)
-    if not 0.0 <= m0 <= 1.0:
-        raise InvalidInput(f"m0 = {m0:g} is not allowed; give an overlap with 0 <= m0 <= 1.")
+    _check_overlap(m0)
     if not 0.0 < alpha < math.inf:
         raise InvalidInput(f"alpha = {alpha:g} is not allowed; give a load P/N with 0 < alpha < infinity.")
     return _aligned(m0 * d / math.sqrt(alpha), d)
@@ -74,7 +97,7 @@ def improving_load(m0: float, *, d: int = 1) -> float:
     Parameters
     ----------
     m0 : float
-        Above 0 and below 1; towards 0 the load tends to `largest_improving_load`.
+        0 to 1; towards 0 the load tends to `largest_improving_load`, and to 0 towards 1.
     d : int
 
     Raises
@@ -91,11 +114,18 @@ def improving_load(m0: float, *, d: int = 1) -> float:
     from scipy.optimize import brentq
 
     d = checked_dimension(d)
-    if not 0.0 < m0 < 1.0:
-        raise InvalidInput(f"m0 = {m0:g} is not allowed; give an overlap with 0 < m0 < 1.")
-    # Phi_d grows from x c_d/d and is at least x/(d + x), up to a factor; both ends bracket the root.
-    low, high = m0 * d / mean_length(d) * (1.0 - 1e-12), 1e3 * d
+    _check_overlap(m0)
+    if m0 in (0.0, 1.0):
+        return (1.0 - m0) * largest_improving_load(d)
+    low = high = m0 * d / mean_length(d)  # Phi_d is concave and grows from x c_d/d
     while _aligned(high, d) < m0:
-        high *= 10.0
-    x = float(brentq(lambda y: _aligned(y, d) - m0, low, high, xtol=1e-14, rtol=1e-15))
+        high *= 2.0
+    if high == low:
+        return largest_improving_load(d)
+    x = float(brentq(lambda y: _aligned(y, d) - m0, low * (1.0 - 1e-9), high, xtol=1e-300, rtol=1e-14))
     return (m0 * d / x) ** 2
+
+
+def _check_overlap(m0: float) -> None:
+    if not 0.0 <= m0 <= 1.0:
+        raise InvalidInput(f"m0 = {m0:g} is not allowed; give an overlap with 0 <= m0 <= 1.")

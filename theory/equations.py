@@ -264,7 +264,8 @@ class Equations:
         entropy = -sympy.diff(smooth, temperature).subs(temperature, 0)
         out: Array = Compiled([entropy], (*self.variables, *self.parameters))(_columns(x, p))[0]
         sites = self.free_energy.expression.atoms(SiteTerm)
-        return out + sum({type(s).residual_entropy for s in sites})
+        out = out + sum({type(s).residual_entropy for s in sites})
+        return out
 
     def _scalar(self, name: str) -> Compiled:
         cache: dict[str, Compiled] = self.__dict__.setdefault("_scalars", {})

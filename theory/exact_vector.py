@@ -8,6 +8,7 @@ certificate is refused there.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -25,9 +26,7 @@ _PANEL = 2.5  # in standard deviations
 _GROWTH = 4.0
 
 
-def cold_orders(
-    a: Arithmetic, d: int, power: int, indices: Sequence[Index], fields: Sequence[Number]
-) -> list[Number]:
+def cold_orders(a: Arithmetic, d: int, power: int, indices: Sequence[Index], fields: Sequence[Number]) -> list[Number]:
     """``E d_1^k Delta^n |h|^power`` at one point, power 1 or -2."""
     M, R = fields
     if d == 1:
@@ -94,9 +93,7 @@ def warm_orders(
 def _functions(mp: Any, d: int, square: Number, count: int) -> list[Number]:
     """``2^nu x^{-(nu+j)} I_{nu+j}(x)``, j = 0 ... count, downwards from the highest two; `square` is x^2."""
     nu = mp.mpf(d) / 2 - 1
-    top = [
-        mp.hyp0f1(nu + j + 1, square / 4) / (mp.mpf(2) ** j * mp.gamma(nu + j + 1)) for j in (count, count + 1)
-    ]
+    top = [mp.hyp0f1(nu + j + 1, square / 4) / (mp.mpf(2) ** j * mp.gamma(nu + j + 1)) for j in (count, count + 1)]
     out = [top[1], top[0]]
     for j in range(count, 0, -1):
         out.append(2 * (nu + j) * out[-1] + square * out[-2])
@@ -142,7 +139,7 @@ def _nodes(a: Multiprecision, d: int, M: Number, R: Number, deviation: float) ->
     rule = GaussLegendre(mp)
     return [
         node
-        for left, right in zip(inside[:-1], inside[1:], strict=True)
+        for left, right in itertools.pairwise(inside)
         if right > left
         for node in rule.get_nodes(left, right, degree, mp.prec)
     ]

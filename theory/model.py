@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import math
 import numbers
 import sys
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from theory.errors import InvalidInput, nearest
+from theory.parameters import Parameter
 
 if TYPE_CHECKING:
     from theory.ensembles import IidPatterns, RandomFeaturePatterns
@@ -30,8 +30,6 @@ __all__ = [
     "Model",
     "Parameter",
     "checked",
-    "derived_of",
-    "fixed",
     "from_path",
     "model_named",
     "model_names",
@@ -43,60 +41,6 @@ __all__ = [
 STATES = ("paramagnet", "spin_glass", "example", "feature", "mixture")
 LARGEST_MIXTURE = 99
 LINES = ("spinodal", "thermodynamic", "at", "continuous")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One scalar parameter of a model, as declared in its file.
-
-    Attributes
-    ----------
-    name : str
-        Field name in the model's dataclass; the command line spells it with hyphens.
-    help : str
-        One line: meaning and unit.
-    low, high : float
-        Allowed range.
-    low_open : bool
-        Whether `low` itself is excluded.
-    default : float or None
-        None means the value must be given.
-    whole : bool
-        Whether it is a whole number.
-    """
-
-    name: str
-    help: str
-    low: float = 0.0
-    high: float = math.inf
-    low_open: bool = True
-    default: float | None = None
-    whole: bool = False
-
-    def allows(self, value: float) -> bool:
-        """Whether a number lies inside the range."""
-        above = value > self.low if self.low_open else value >= self.low
-        return math.isfinite(value) and above and value <= self.high and (not self.whole or value == int(value))
-
-    def check(self, value: float | None) -> None:
-        """Raise InvalidInput unless `value` is None (still open) or a number inside the range."""
-        if value is None:
-            return
-        interval = f"{self.low:g} {'<' if self.low_open else '<='} {self.name}" + (
-            f" <= {self.high:g}" if math.isfinite(self.high) else " < infinity"
-        )
-        kind = "whole number" if self.whole else "number"
-        try:
-            if isinstance(value, (str, bytes, bool)):
-                raise TypeError
-            number = float(value)
-        except (TypeError, ValueError):
-            raise InvalidInput(
-                f"{self.name} = {value!r} is not a number; give a {kind} with {interval} ({self.help})."
-            ) from None
-        if not self.allows(number):
-            kind = kind if self.whole else "value"
-            raise InvalidInput(f"{self.name} = {number:g} is not allowed; give a {kind} with {interval} ({self.help}).")
 
 
 @dataclass(frozen=True)
@@ -131,9 +75,9 @@ class Model(Protocol):
 
     A model file inherits from this class and writes what has no default: the declarations, `free_energy` and `start`.
     Every symbol of its expressions is a plain ``sympy.Symbol`` (no assumptions) with the name of a parameter, of an
-    order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.  Numbers on which the
-    expressions themselves depend, such as the number of components of a spin, are declared as `structural`: they are
-    fields and options too, but nothing is solved for them.
+    order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.  Numbers on which
+    the expressions themselves depend, such as the number of components of a spin, are declared as `structural`: they
+    are fields and options too, but nothing is solved for them.
     """
 
     name: ClassVar[str]
@@ -190,13 +134,19 @@ class Model(Protocol):
         """The scale of the loads of interest, for choosing the plane of a diagram; by default 1."""
         return 1.0
 
+    def convention(self) -> str:
+        """How its loads and temperature are read, where that can be mistaken; told when a state is not there."""
+        return ""
+
     def derived(self) -> Mapping[str, Any]:
         """Further numbers and remarks to report with every result, such as rescaled loads; by default none."""
         return {}
 
-    def first_step(self, m0: float) -> float:
-        """Overlap after one synchronous step at T = 0 from overlap m0, where it is known in closed form."""
-        raise InvalidInput(f"{self.name} declares no closed form of one synchronous step; define first_step in its class.")
+    def first_step(self, m0: float) -> Mapping[str, float]:
+        """One synchronous step at T = 0 from overlap m0: ``m1`` and the loads at which it improves the overlap."""
+        raise InvalidInput(
+            f"{self.name} declares no closed form of a synchronous step; define first_step in its class."
+        )
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """For each parameter, the end ('low' or 'high') of its range at which the state survives.
@@ -219,17 +169,6 @@ class Model(Protocol):
         raise InvalidInput(
             f"{self.name} declares no law of patterns and so cannot be simulated; define pattern_law in its class."
         )
-
-
-def fixed(model: Any, *, leaving: Collection[str] = ()) -> dict[str, float]:
-    """Values of the parameters that are not left open, then of the structural ones, for results."""
-    given = {p.name: float(getattr(model, p.name)) for p in model.parameters if p.name not in leaving}
-    return {**given, **{p.name: getattr(model, p.name) for p in getattr(model, "structural", ())}}
-
-
-def derived_of(model: Any) -> dict[str, Any]:
-    """What a model reports besides its parameters; nothing where it does not say."""
-    return dict(model.derived()) if hasattr(model, "derived") else {}
 
 
 _REGISTRY: dict[str, type[Any]] = {}
@@ -400,8 +339,8 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
     names = [p.name for p in model.parameters]
     if vary in {p.name for p in getattr(model, "structural", ())}:
         raise InvalidInput(
-            f"'{vary}' is a number on which the equations of {model.name} themselves depend and cannot be solved for; vary "
-            f"one of {', '.join(names)}."
+            f"'{vary}' is a number on which the equations of {model.name} themselves depend and cannot be solved for; "
+            f"vary one of {', '.join(names)}."
         )
     if vary is not None and vary not in names:
         close = nearest(vary, names)

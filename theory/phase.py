@@ -14,7 +14,8 @@ from typing import Any
 
 from theory.crossings import FINDERS, Crossing
 from theory.errors import InvalidInput, NotConverged
-from theory.model import LINES, checked, derived_of, fixed, normalise
+from theory.model import LINES, checked, normalise
+from theory.parameters import derived_of, fixed
 from theory.points import reported, rs_stable
 from theory.problem import Status
 
@@ -176,13 +177,13 @@ def _refuse(model: Any, state: str, L: int, line: str, vary: str, digits: int | 
             f"line 'continuous' of state '{state}' is not defined; condensed states appear discontinuously at their "
             "spinodal, so choose --line spinodal, or the state spin-glass."
         )
-    if line in ("at", "continuous") and vary != "temperature" and model.temperature == 0.0:
-        if not condensed or model.ground_state_energy(state, L).replicon is None:
-            why = "its states always break replica symmetry" if condensed else "there is no paramagnet"
-            raise InvalidInput(
-                f"line '{line}' of {model.name} at temperature = 0 is not defined ({why} there); vary the temperature, or "
-                "give temperature > 0."
-            )
+    cold = line in ("at", "continuous") and vary != "temperature" and model.temperature == 0.0
+    if cold and not (condensed and model.ground_state_energy(state, L).replicon is not None):
+        why = "the state always breaks replica symmetry" if condensed else "there is no paramagnet"
+        raise InvalidInput(
+            f"line '{line}' of {model.name} at temperature = 0 is not defined ({why} there); vary the temperature, or "
+            "give temperature > 0."
+        )
     if digits is not None and not 1 <= digits <= 1000:
         raise InvalidInput(f"digits = {digits} is not allowed; give a number from 1 to 1000.")
 

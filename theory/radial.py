@@ -4,13 +4,14 @@ The log-partition function of a unit vector of d components in a field of length
 
     g(x) = ln int_{S^{d-1}} ds exp(x s_1) = ln [ (2 pi)^{d/2} x^{-nu} I_nu(x) ],      nu = d/2 - 1,
 
-``ln 2 cosh x`` at d = 1.  Everything is a function of x^2, so derivatives are taken with ``D = (1/x) d/dx``, under which
-nothing is singular at x = 0: the Laplacian is ``x^2 D^2 + d D``, and for ``h = M e_1 + sqrt(R) z`` the derivative of an
-average in ``M^2/2`` is the average of the derivative in two dimensions more,
+``ln 2 cosh x`` at d = 1.  Everything is a function of x^2, so derivatives are taken with ``D = (1/x) d/dx``, under
+which nothing is singular at x = 0: the Laplacian is ``x^2 D^2 + d D``, and for ``h = M e_1 + sqrt(R) z`` the derivative
+of an average in ``M^2/2`` is the average of the derivative in two dimensions more,
 
     d/d(M^2/2) E_d phi(|h|) = E_{d+2} (D phi)(|h|),       p_{d+2j}(r) = (r^2/R)^j B_j(r M/R) p_d(r),
 
-with the noncentral chi density p and ``B_j(x) = x^{-j} I_{nu+j}(x)/I_nu(x)``, the ratio of ``D^j exp(g)`` to ``exp(g)``.
+with the noncentral chi density p and ``B_j(x) = x^{-j} I_{nu+j}(x)/I_nu(x)``, the ratio of ``D^j exp(g)`` to
+``exp(g)``.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _riccati_polynomials() -> tuple[tuple[Fraction, ...], ...]:
     reduced: list[tuple[Fraction, ...]] = []
     for k in range(1, _TERMS + 1):
         last = q[-1]
-        slope = [Fraction(0)] + [i * c for i, c in enumerate(last)][1:] if len(last) > 1 else [Fraction(0)]
+        slope = [i * c for i, c in enumerate(last)]  # P q'
         # Both terms carry the factor 1 - P, and so do all products q_i q_j with i, j > 0 (twice).
         body = _combine([(Fraction(k - 2), last), (Fraction(2), slope)])
         for i in range(1, k):
@@ -102,6 +103,10 @@ def _leading_terms(order: int) -> tuple[tuple[int, int, int], ...]:
     return tuple((c, a, b) for (a, b), c in terms.items())
 
 
+def _polynomial(x: Array, coefficients: Array) -> Array:
+    return np.asarray(np.polynomial.polynomial.polyval(x, coefficients), dtype=np.float64)
+
+
 def _uniform(twice_nu: int, w: Array, count: int) -> tuple[Array, Jet]:
     """``sum_m c_m w^{2-m}/(2-m)`` over m > 2, and D g ... D^count g, from the uniform expansion."""
     nu, c = 0.5 * twice_nu, _uniform_coefficients(twice_nu)
@@ -109,10 +114,10 @@ def _uniform(twice_nu: int, w: Array, count: int) -> tuple[Array, Jet]:
     m = np.arange(len(c), dtype=np.float64)
     integral = np.zeros_like(c)
     integral[3:] = c[3:] / (2.0 - m[3:])
-    rest = np.polynomial.polynomial.polyval(inverse, integral[2:])
+    rest = _polynomial(inverse, integral[2:])
     e, factor, out = 1.0 / (w + nu), c.copy(), []
     for order in range(count):
-        value = np.polynomial.polynomial.polyval(inverse, factor) * inverse ** (2 * order)
+        value = _polynomial(inverse, factor) * inverse ** (2 * order)
         for coefficient, a, b in _leading_terms(order):
             value = value + coefficient * e**a * inverse**b
         out.append(value)
@@ -245,8 +250,8 @@ def radial_rule(d: int, mean: Array, variance: Array, *, most: int = 0, nodes: i
     Returns
     -------
     RadialRule
-        ``E phi(|h|)`` is ``(weight * phi(length)).sum(-1)``, and ``(weight * ratios[j] * phi(length)).sum(-1)`` in d + 2j
-        dimensions.
+        ``E phi(|h|)`` is ``(weight * phi(length)).sum(-1)``, and in d + 2j dimensions
+        ``(weight * ratios[j] * phi(length)).sum(-1)``.
 
     Examples
     --------

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from theory import continuation, saddle
 from theory.errors import InvalidInput, NotConverged, nearest
-from theory.model import checked, derived_of, fixed
+from theory.model import checked
+from theory.parameters import derived_of, fixed
 from theory.points import Point, anchor, at_point, converge, entropy_of, frozen, reported, rs_stable, settle
 from theory.problem import Status
 
@@ -199,6 +200,8 @@ def _followed(point: Point) -> Solution:
         message += f"; its nearest spinodal is {fold[0]} = {fold[1]:.12g} (it exists {side})."
     else:
         message += "; it was not found at any load or temperature nearby."
+    told = point.model.convention() if hasattr(point.model, "convention") else ""
+    message = f"{message.removesuffix('.')} ({told})." if told else message
     return _solution(point, None, Status.NO_SOLUTION, None, None, message)
 
 

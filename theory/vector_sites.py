@@ -14,7 +14,7 @@ import functools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy
@@ -92,7 +92,7 @@ class Vector(_Rotational):
         return radial_orders(cls, indices, fields, refine=refine)
 
     @classmethod
-    def exact_orders(cls, arithmetic: object, indices: Sequence[Index], fields: Sequence[object]) -> list[object]:
+    def exact_orders(cls, arithmetic: Any, indices: Sequence[Index], fields: Sequence[Any]) -> list[Any]:
         """To any number of digits; see `theory.exact_vector`."""
         from theory.exact_vector import warm_orders
 
@@ -140,7 +140,7 @@ class VectorZero(_Rotational):
         return power_orders(cls.dimension, cls.power, indices, *fields)
 
     @classmethod
-    def exact_orders(cls, arithmetic: object, indices: Sequence[Index], fields: Sequence[object]) -> list[object]:
+    def exact_orders(cls, arithmetic: Any, indices: Sequence[Index], fields: Sequence[Any]) -> list[Any]:
         """To any number of digits, and as balls; see `theory.exact_vector`."""
         from theory.exact_vector import cold_orders
 
@@ -186,7 +186,7 @@ def vector_site(d: int, *, zero_temperature: bool = False, response: bool = Fals
     return type(f"{base.__name__}_{d}", (base,), declared)
 
 
-def checked_dimension(d: object) -> int:
+def checked_dimension(d: Any) -> int:
     """Return d as an int.
 
     Raises
@@ -195,12 +195,12 @@ def checked_dimension(d: object) -> int:
         If it is no whole number from 1 to `LARGEST_DIMENSION`.
     """
     whole = isinstance(d, (int, np.integer)) and not isinstance(d, bool)
-    if not whole or not 1 <= int(d) <= LARGEST_DIMENSION:  # type: ignore[call-overload]
+    if not whole or not 1 <= int(d) <= LARGEST_DIMENSION:
         raise InvalidInput(
-            f"d = {d} is not allowed; give a whole number with 1 <= d <= {LARGEST_DIMENSION} (number of components of a "
-            "spin; the radial quadrature is tested up to there)."
+            f"d = {d} is not allowed; give a whole number with 1 <= d <= {LARGEST_DIMENSION} (number of components of "
+            "a spin; the radial quadrature is tested up to there)."
         )
-    return int(d)  # type: ignore[call-overload]
+    return int(d)
 
 
 @functools.lru_cache(maxsize=64)
@@ -229,9 +229,7 @@ def radial_orders(
     d, (M, R) = family.dimension, fields
     highest = max(n for _, n in indices)
     by_parts = (R > 1.0) & (M * M < 9.0 * R) & (highest > 1)
-    rule = radial_rule(
-        d, M, R, most=max(k for k, _ in indices) + bool(by_parts.any()), nodes=quadrature.NODES * refine
-    )
+    rule = radial_rule(d, M, R, most=max(k for k, _ in indices) + bool(by_parts.any()), nodes=quadrature.NODES * refine)
     r, weights = rule.length, [rule.weight * ratio for ratio in rule.ratios]
     jets = [family.jet(r, max(k + 2 * n for k, n in indices))]
     for _ in range(highest):

@@ -29,6 +29,8 @@ class Declaration:
         Its numbers.
     defaults : dict
         Field name to default; a field that is no parameter and has a text default becomes a text option.
+    structural : tuple of Parameter
+        Numbers on which its equations themselves depend; options too.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Declaration:
     states: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     defaults: dict[str, Any]
+    structural: tuple[Parameter, ...] = ()
 
     @property
     def texts(self) -> dict[str, str]:
@@ -66,7 +69,8 @@ def from_class(cls: type[Any]) -> Declaration:
     """Return what an imported model class declares."""
     fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
     defaults = {f.name: f.default for f in fields if f.init and f.default is not dataclasses.MISSING}
-    return Declaration(cls.name, cls.summary, tuple(cls.states), tuple(cls.parameters), defaults)
+    structural = tuple(getattr(cls, "structural", ()))
+    return Declaration(cls.name, cls.summary, tuple(cls.states), tuple(cls.parameters), defaults, structural)
 
 
 def known_models() -> dict[str, str]:
@@ -92,7 +96,8 @@ def _from_source(name: str) -> Declaration | None:
             except Exception:
                 return None
             if shared.get("name") == name and shared.keys() >= {"summary", "states", "parameters"}:
-                return Declaration(name, shared["summary"], shared["states"], shared["parameters"], own)
+                structural = shared.get("structural", ())
+                return Declaration(name, shared["summary"], shared["states"], shared["parameters"], own, structural)
     return None
 
 
@@ -105,7 +110,7 @@ def _assignments(node: ast.ClassDef) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         if "ClassVar" not in ast.unparse(item.annotation):
             own[item.target.id] = ast.literal_eval(item.value)
-        elif item.target.id in ("name", "summary", "states", "parameters"):
+        elif item.target.id in ("name", "summary", "states", "parameters", "structural"):
             # Declarations are literals and calls of Parameter; anything else raises, and the model is imported.
             known = {"Parameter": Parameter, "math": math, "__builtins__": {}}
             shared[item.target.id] = eval(compile(ast.Expression(item.value), "declaration", "eval"), known)

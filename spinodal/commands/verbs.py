@@ -162,8 +162,11 @@ def _command(verb: Verb, spec: str) -> Any:
 
 
 def _model_options(declared: Declaration, omitted: Collection[str]) -> list[inspect.Parameter]:
-    """Options for the declared parameters (numbers) and the text fields of a model."""
-    options = [_option(p.name, float, p.help, declared.defaults.get(p.name)) for p in declared.parameters]
+    """Options for the declared numbers and the text fields of a model."""
+    options = [
+        _option(p.name, int if p.whole else float, p.help, declared.defaults.get(p.name))
+        for p in (*declared.structural, *declared.parameters)
+    ]
     options += [_option(name, str, name.replace("_", " "), default) for name, default in declared.texts.items()]
     return [option for option in options if option.name not in omitted]
 

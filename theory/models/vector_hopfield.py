@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 from scipy.optimize import brentq
 
-from theory.denoising import first_overlap
+from theory.denoising import one_step
 from theory.equations import FreeEnergy
 from theory.errors import InvalidInput
 from theory.model import Limit, Model, Parameter, register
@@ -50,9 +50,13 @@ class VectorHopfield(Model):
 
     Notes
     -----
-    ``chi = beta (1 - q)`` with ``beta = 1/T = d/tau`` stays finite at T = 0; ``sigma = sqrt(alpha q_hat)/d`` is the noise
-    of every component of a local field, and ``q_hat = q/(1 - chi/d)^2``.  Entropies are per component,
+    ``chi = beta (1 - q)`` with ``beta = 1/T = d/tau`` stays finite at T = 0; ``sigma = sqrt(alpha q_hat)/d`` is the
+    noise of every component of a local field, and ``q_hat = q/(1 - chi/d)^2``.  Entropies are per component,
     ``f = E - tau S``, with the area of the unit sphere as measure; they diverge at T = 0 for d > 1.
+
+    References
+    ----------
+    F. Nicoletti, F. D'Amico, M. Negri, J. Phys. A (2025), arXiv:2507.02586.
 
     Examples
     --------
@@ -69,14 +73,18 @@ class VectorHopfield(Model):
     states: ClassVar[tuple[str, ...]] = ("paramagnet", "spin_glass", "example")
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("alpha", "load P/N; the scaled load is d alpha", high=1e12),
-        Parameter("temperature", "tau = d T, with T in units of the coupling of unit vectors", low_open=False, default=0.0),
+        Parameter(
+            "temperature", "tau = d T, with T in units of the coupling of unit vectors", low_open=False, default=0.0
+        ),
     )
     structural: ClassVar[tuple[Parameter, ...]] = (
         Parameter("d", "number of components of a spin", low=1, high=200, low_open=False, default=3, whole=True),
     )
     references: ClassVar[tuple[str, ...]] = (
-        "@article{nicoletti2025,\n  author = {Nicoletti, Flavio and others},\n"
-        "  title = {Vector {Hopfield} networks},\n  year = {2025},\n  eprint = {2507.02586}\n}",
+        "@article{nicoletti2025,\n  author = {Nicoletti, Flavio and D'Amico, Francesco and Negri, Matteo},\n"
+        "  title = {Statistical mechanics of vector {Hopfield} network near and above saturation},\n"
+        "  journal = {Journal of Physics A: Mathematical and Theoretical},\n  year = {2025},\n"
+        "  eprint = {2507.02586}\n}",
     )
 
     def free_energy(self, state: str, L: int) -> FreeEnergy:
@@ -202,11 +210,18 @@ class VectorHopfield(Model):
             return {"alpha": "low", "temperature": "high"}
         return {"alpha": "high" if state == "spin_glass" else "low", "temperature": "low"}
 
+    def convention(self) -> str:
+        """How its numbers are read, with the conversion."""
+        a, t = self.alpha, self.temperature
+        load = "" if a is None else f", here d alpha = {self.d * a:g}"
+        heat = "" if not t else f", here T = {t / self.d:g}"
+        return f"alpha is P/N{load}, and temperature is tau = d T with T that of unit vectors{heat}"
+
     def derived(self) -> Mapping[str, Any]:
         """The load d P/N, of order one for every d, and what `temperature` means."""
         return {
             "alpha_scaled": None if self.alpha is None else self.d * self.alpha,
-            "temperature_convention": "temperature is tau = d T (T: unit-length spins); alpha is P/N",
+            "temperature_convention": "tau = d T, with T the temperature of spins of unit length",
         }
 
     def limits(self) -> Sequence[Limit]:
@@ -223,13 +238,13 @@ class VectorHopfield(Model):
             Limit("T -> 0", cold, "spin_glass", zero, "spin_glass", ("q_hat", "chi"), 1e-3),
         ]
 
-    def first_step(self, m0: float) -> float:
-        """Overlap after one synchronous step at T = 0 from overlap m0 (`theory.denoising`)."""
-        return first_overlap(m0, alpha=float(self.alpha or 0.0), d=self.d)
+    def first_step(self, m0: float) -> Mapping[str, float]:
+        """One synchronous step at T = 0 from overlap m0 (`theory.denoising`)."""
+        return one_step(m0, alpha=float(self.alpha or 0.0), d=self.d)
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> Any:
         """Refused: there is no dynamics of vector spins yet."""
         raise InvalidInput(
-            f"{self.name} is not simulated yet (its spins are vectors, the simulation is of Ising spins); its theory is "
-            "there: use solve, threshold or denoise, or simulate hopfield, which is d = 1."
+            f"{self.name} is not simulated yet (its spins are vectors, the simulation is of Ising spins); its theory "
+            "is there: use solve, threshold or denoise, or simulate hopfield, which is d = 1."
         )
