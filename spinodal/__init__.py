@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from theory.model import Model, Parameter, models, register
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
+    from theory.models.vector_hopfield import VectorHopfield
     from theory.phase import Threshold, threshold
     from theory.points import equations
     from theory.saddle import Anderson, FixedPoint, Newton, Status
@@ -60,6 +61,7 @@ _HOME = {
     "theory.model": ("Model", "Parameter", "models", "register"),
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),
+    "theory.models.vector_hopfield": ("VectorHopfield",),
     "theory.phase": ("Threshold", "threshold"),
     "theory.points": ("equations",),
     "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
@@ -91,6 +93,7 @@ __all__ = [
     "Status",
     "Threshold",
     "Validation",
+    "VectorHopfield",
     "__version__",
     "agreement",
     "branch",

@@ -33,6 +33,7 @@ Jet = list[Array]
 
 _UNIFORM_FROM = 30.0  # sqrt(nu^2 + x^2) from which the uniform expansion is used
 _TERMS = 20
+_NEGLIGIBLE = 1e-21
 _REACH = (-10.0, -5.0, -2.5, 0.0, 2.5, 5.0, 9.0)  # panel edges in standard deviations; |h| is 1-Lipschitz in z
 _GROWTH = 4.0  # ratio of the panels that lead away from x = 0; the poles of g' lie on the imaginary axis
 _SMALLEST_VARIANCE = 1e-40
@@ -86,7 +87,10 @@ def _uniform_coefficients(twice_nu: int) -> Array:
         for j, c in enumerate(polynomial):
             if k + 1 + 2 * j < len(found):
                 found[k + 1 + 2 * j] += c * square**j
-    return np.array([float(c) for c in found])
+    coefficients = np.array([float(c) for c in found])
+    smallest = max(_UNIFORM_FROM, 0.5 * twice_nu)  # of w; what is below rounding there is left out
+    sizes = np.abs(coefficients) * smallest ** (1.0 - np.arange(len(found)))
+    return coefficients[: max(3, int(np.flatnonzero(sizes > _NEGLIGIBLE)[-1]) + 1)]
 
 
 @functools.lru_cache(maxsize=16)
