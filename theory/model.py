@@ -134,6 +134,11 @@ class Model(Protocol):
         """The scale of the loads of interest, for choosing the plane of a diagram; by default 1."""
         return 1.0
 
+    @property
+    def even_mixtures(self) -> bool:
+        """Whether mixtures of an even number of features make sense; not for Ising spins, whose sums can vanish."""
+        return False
+
     def convention(self) -> str:
         """How its loads and temperature are read, where that can be mistaken; told when a state is not there."""
         return ""
@@ -327,11 +332,15 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
         )
     if state == "mixture":
         L = 3 if L is None else L
-        if not (isinstance(L, numbers.Integral) and 3 <= L <= LARGEST_MIXTURE and L % 2 == 1):
-            raise InvalidInput(
-                f"L = {L} is not allowed; a mixture of Ising features needs an odd L from 3 to {LARGEST_MIXTURE} (for "
-                "even L the sum vanishes on a finite fraction of sites; the equations have a term per value)."
-            )
+        even = bool(getattr(model, "even_mixtures", False))
+        least = 2 if even else 3
+        if not (isinstance(L, numbers.Integral) and least <= L <= LARGEST_MIXTURE and (even or L % 2 == 1)):
+            asked = f"L from 2 to {LARGEST_MIXTURE} vectors" if even else f"an odd L from 3 to {LARGEST_MIXTURE}"
+            why = "the rules for their sum are tested up to there"
+            if not even:
+                why = "for even L the sum vanishes on a finite fraction of sites; the equations have a term per value"
+            kind = "vector" if even else "Ising"
+            raise InvalidInput(f"L = {L} is not allowed; a mixture of {kind} features needs {asked} ({why}).")
     elif L is not None and L != 1:
         raise InvalidInput(f"L = {L} is given for the state '{state}'; only state 'mixture' has L features.")
     else:
