@@ -22,6 +22,7 @@ from theory.parameters import Parameter
 if TYPE_CHECKING:
     from theory.ensembles import IidPatterns, RandomFeaturePatterns
     from theory.equations import FreeEnergy
+    from theory.spectra import Spectrum
 
 __all__ = [
     "LINES",
@@ -152,6 +153,10 @@ class Model(Protocol):
         raise InvalidInput(
             f"{self.name} declares no closed form of a synchronous step; define first_step in its class."
         )
+
+    def spectrum(self, state: str, *, points: int) -> Spectrum:
+        """Density of eigenvalues of the model's matrix in a state, on about so many points (`theory.spectra`)."""
+        raise InvalidInput(f"{self.name} declares no spectrum; define spectrum in its class.")
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """For each parameter, the end ('low' or 'high') of its range at which the state survives.

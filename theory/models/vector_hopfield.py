@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import sympy
@@ -22,6 +22,9 @@ from theory.errors import InvalidInput
 from theory.model import Limit, Model, Parameter, register
 from theory.models.hopfield import Hopfield
 from theory.vector_sites import kummer, mean_length, vector_site
+
+if TYPE_CHECKING:
+    from theory.spectra import Spectrum
 
 __all__ = ["VectorHopfield"]
 
@@ -241,6 +244,12 @@ class VectorHopfield(Model):
     def first_step(self, m0: float) -> Mapping[str, float]:
         """One synchronous step at T = 0 from overlap m0 (`theory.denoising`)."""
         return one_step(m0, alpha=float(self.alpha or 0.0), d=self.d)
+
+    def spectrum(self, state: str, *, points: int) -> Spectrum:
+        """Hessian of the T = 0 minima (`theory.minima`)."""
+        from theory.minima import hessian_spectrum
+
+        return hessian_spectrum(self, state, points=points)
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> Any:
         """Refused: there is no dynamics of vector spins yet."""
