@@ -320,8 +320,10 @@ class Explicit:
 
         A coarse table in alpha_T is inverted for the load that is given; of `closure` the load `vary` is ignored.
         """
-        lowest = 5.0 if vary == "alpha" else max(5.0, closure.alpha / 0.14)
-        ratio = np.geomspace(lowest, 1e4 * lowest, 40)[:, None]
+        with np.errstate(all="ignore"):
+            asymptote = float(np.nanmax(np.where(self.C < 1.0, (self.overlap * (1.0 - self.C) / self.y) ** 2, np.nan)))
+        lowest = 5.0 if vary == "alpha" else max(5.0, closure.alpha / asymptote)
+        ratio = np.geomspace(lowest, 1e8 * lowest, 80)[:, None]
         load = np.nan_to_num(self.load(ratio, L, first=closure.first, rest=closure.rest), nan=-1.0)
         best = np.argmax(load, axis=1)
         top = load[np.arange(len(best)), best]

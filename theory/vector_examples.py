@@ -22,15 +22,18 @@ from numpy.typing import NDArray
 
 from theory import quadrature
 from theory.exact import Arithmetic, Multiprecision, Number, Refused
-from theory.sites import Index, SiteTerm, feature_sum
+from theory.sites import Index, SiteTerm, antisymmetric, feature_sum
 from theory.vector_sites import VectorZero, vector_site
-from theory.walks import Rule, walk
+from theory.walks import Rule, gauss_rule, walk
 
 __all__ = ["SumAcross", "VectorExample", "VectorSum", "example_term", "latent_rule", "sum_across", "sum_term"]
 
 Array = NDArray[np.float64]
 
 _LENGTHS = (-6.5, -3.0, -1.2, 0.4, 2.0, 4.5, 8.0)  # panel edges around the most probable |x|
+_PANEL = 40
+_LATENT = 32
+_NEGLIGIBLE = 1e-19
 _COUNTS = (24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 _PER_WIDTH, _SPARE = 3.5, 24.0  # nodes per width of the noise that L unit vectors span
 _LONG = 9  # sums of more vectors take at most half as many nodes; their rules are built one vector at a time
@@ -71,7 +74,7 @@ class VectorExample(_Averaged):
     @classmethod
     def orders(cls, indices: Sequence[Index], fields: Sequence[Array], *, refine: int = 1) -> list[Array]:
         M, S, V = fields
-        rho, w = latent_rule(cls.dimension, nodes=16 * refine)
+        rho, w = latent_rule(cls.dimension, refine=refine)
         found = cls.at_lengths([i[1:] for i in indices], M[:, None] + S[:, None] * rho, V, refine)
         return [found[k, n] @ (w * rho**b) for b, k, n in indices]
 
@@ -181,23 +184,26 @@ def sum_term(
     >>> sum_term(3, 1, M, V)
     Vector_3(0, 0, M, V)
     """
-    family = vector_site(d, zero_temperature=zero_temperature, response=response)
+    family: Any = vector_site(d, zero_temperature=zero_temperature, response=response)
     if d == 1:
         return feature_sum(lambda zeta: family(0, 0, M * zeta, V), L)
-    return family(0, 0, M, V) if L == 1 else _averaged(VectorSum, d, L, zero_temperature, response)(0, 0, M, V)
+    if L > 1:
+        family = _averaged(VectorSum, d, L, zero_temperature, response)
+    out: sympy.Expr = family(0, 0, M, V)
+    return out
 
 
 def sum_across(d: int, L: int, M: sympy.Expr, V: sympy.Expr, *, zero_temperature: bool = False) -> sympy.Expr:
     """Response of the overlaps with L features when they move against each other."""
-    family = vector_site(d, zero_temperature=zero_temperature)
+    family: Any = vector_site(d, zero_temperature=zero_temperature)
     if d == 1:
-        share = lambda zeta: sympy.Rational(L * L - int(zeta) ** 2, L * (L - 1))
-        return feature_sum(lambda zeta: share(zeta) * family(2, 0, M * zeta, V), L)
-    return _averaged(SumAcross, d, L, zero_temperature)(0, 0, M, V)
+        return antisymmetric(lambda zeta: family(2, 0, M * zeta, V), L)
+    out: sympy.Expr = _averaged(SumAcross, d, L, zero_temperature)(0, 0, M, V)
+    return out
 
 
 @functools.lru_cache(maxsize=256)
-def latent_rule(d: int, *, nodes: int = 16) -> tuple[Array, Array]:
+def latent_rule(d: int, *, refine: int = 1) -> tuple[Array, Array]:
     """Nodes ``rho = |x|/sqrt(d)`` and weights, x a standard Gaussian of d components.
 
     Examples
@@ -207,14 +213,16 @@ def latent_rule(d: int, *, nodes: int = 16) -> tuple[Array, Array]:
     1.0
     """
     if d == 1:
-        return quadrature.half_line_rule(nodes=nodes)
+        return quadrature.half_line_rule(nodes=16 * refine)
     peak = math.sqrt(d - 1.0)
     edges = np.unique(np.maximum(peak + np.array(_LENGTHS), 0.0))
-    x, w = quadrature.gauss_legendre(nodes)
+    x, w = quadrature.gauss_legendre(_PANEL * refine)
     half = 0.5 * np.diff(edges)
     r = (0.5 * (edges[1:] + edges[:-1])[:, None] + half[:, None] * x).ravel()
     weight = (half[:, None] * w).ravel() * np.exp((d - 1) * np.log(r / peak) - 0.5 * (r * r - peak * peak))
-    return r / math.sqrt(d), weight / weight.sum()
+    rho, weight = gauss_rule(r / math.sqrt(d), weight / weight.sum(), _LATENT * refine)
+    kept = weight > _NEGLIGIBLE
+    return rho[kept], weight[kept]
 
 
 def _latent_orders(

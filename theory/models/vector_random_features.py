@@ -201,7 +201,7 @@ class VectorRandomFeatures(Model):
         """A point near the T = 0 spinodal of features and mixtures, where everything is explicit in y = m_hat/s."""
         if state not in ("feature", "mixture") or self.temperature != 0.0 or vary not in ("alpha", "alpha_d"):
             return None
-        y = np.linspace(0.4, 6.0, 141)
+        y = np.linspace(0.4, 6.0, 141) if self.d == 1 else np.linspace(0.4, 4.0, 91) / math.sqrt(L)
         M, V = sympy.symbols("M V")
         site = sum_term(self.d, L, M, V, zero_temperature=True)
         overlap, spread = _evaluated([sympy.diff(site, M) / L, 2 * sympy.diff(site, V) / self.d], M, V, y, 1.0 / self.d)
