@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from theory.phase import Threshold, threshold
     from theory.points import equations
     from theory.saddle import Anderson, FixedPoint, Newton, Status
+    from theory.spectra import Spectrum, spectrum
     from theory.states import Solution, solve
 
     __version__: str
@@ -65,6 +66,7 @@ _HOME = {
     "theory.phase": ("Threshold", "threshold"),
     "theory.points": ("equations",),
     "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
+    "theory.spectra": ("Spectrum", "spectrum"),
     "theory.states": ("Solution", "solve"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -88,6 +90,7 @@ __all__ = [
     "RandomFeatures",
     "Record",
     "Solution",
+    "Spectrum",
     "SpinodalError",
     "StateBranch",
     "Status",
@@ -108,6 +111,7 @@ __all__ = [
     "save",
     "simulate",
     "solve",
+    "spectrum",
     "threshold",
     "validate",
 ]

@@ -55,6 +55,7 @@ def application() -> typer.Typer:
         models,
         simulate,
         solve,
+        spectrum,
         threshold,
         validate,
     )
@@ -63,7 +64,7 @@ def application() -> typer.Typer:
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_root)
     app.command("models")(answering(models.models))
-    for verb in (solve.VERB, threshold.VERB, denoise.VERB, diagram.VERB, simulate.VERB, validate.VERB):
+    for verb in (solve.VERB, threshold.VERB, denoise.VERB, spectrum.VERB, diagram.VERB, simulate.VERB, validate.VERB):
         app.add_typer(group(verb))
     app.command("figure")(answering(figure.figure))
     app.command("figures")(answering(figure.figures))

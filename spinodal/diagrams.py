@@ -18,7 +18,7 @@ from theory.errors import InvalidInput
 if TYPE_CHECKING:
     from xarray import Dataset
 
-__all__ = ["Curve", "Diagram", "diagram"]
+__all__ = ["Curve", "Diagram", "diagram", "provenance"]
 
 Array = NDArray[np.float64]
 
@@ -275,7 +275,7 @@ def diagram(
             )
         )
     fixed = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init and f.name not in axes}
-    return Diagram(model.name, fixed, tuple(lines), _provenance(time.perf_counter() - started))
+    return Diagram(model.name, fixed, tuple(lines), provenance(time.perf_counter() - started))
 
 
 def _requests(model: Any, *, alpha_max: float | None, alpha_d_max: float | None, points: int) -> Iterator[_Request]:
@@ -346,7 +346,7 @@ def _temperature_plane(model: Any, alpha_max: float, points: int) -> Iterator[_R
         yield _Request("example", "at", "temperature", "alpha", alpha)
 
 
-def _provenance(seconds: float) -> dict[str, str]:
+def provenance(seconds: float | None = None) -> dict[str, str]:
     """Versions, date and duration."""
     import platform
     from datetime import datetime
@@ -354,4 +354,5 @@ def _provenance(seconds: float) -> dict[str, str]:
 
     packages = {name: version(name) for name in ("spinodal", "numpy", "scipy", "sympy")}
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return {**packages, "python": platform.python_version(), "created": created, "seconds": f"{seconds:.2f}"}
+    lasted = {} if seconds is None else {"seconds": f"{seconds:.2f}"}
+    return {**packages, "python": platform.python_version(), "created": created, **lasted}

@@ -67,6 +67,10 @@ def hessian_law(model: Any, state: str, *, curved: bool = True) -> HessianLaw:
         raise InvalidInput(
             f"d = {model.d} has no Hessian, because Ising spins cannot turn; give a whole number with 2 <= d <= 200."
         )
+    if state == "paramagnet":
+        raise InvalidInput(
+            "state 'paramagnet' has no minimum of the energy; choose example or spin-glass, at temperature = 0."
+        )
     found = solve(model, state).order_parameters
     chi, sigma, m = (float(found.get(name) or 0.0) for name in ("chi", "sigma", "m"))
     fields = LocalFields.hebbian(d=model.d, alpha=model.alpha, m=m, chi=chi, sigma=sigma)
@@ -80,13 +84,15 @@ def hessian_spectrum(model: Any, state: str, *, points: int) -> Spectrum:
     -----
     `participation` is ``N sum_i |psi_i|^4`` of normalised eigenvectors with d - 1 components per spin,
     ``kappa (d+1)/(d-1)``: of order 1 where they extend over the system, and without bound (None) where they are
-    localised; in a finite system it ends at N.
+    localised; in a finite system it ends at N.  `soft_law` is ``p(lambda/Lambda)/Lambda``, to which a density without
+    edge tends at zero.
     """
     law = hessian_law(model, state)
     ends, edge = _ends(law)
     nodes = max(_NODES, math.ceil(points / (len(ends) - 1)))
     grid, weight, levels = _resolved(law, ends, nodes)
     d, stable = law.d, law.Lambda > 0.0
+    soft = {"soft_law": law.fields.cavity.density(grid / law.Lambda) / law.Lambda} if stable else {}
     return Spectrum(
         model=model.name,
         state=state,
@@ -100,7 +106,7 @@ def hessian_spectrum(model: Any, state: str, *, points: int) -> Spectrum:
         density_error=levels.error,
         cumulative=levels.cumulative,
         weight=weight,
-        curves={"participation": (d + 1) / (d - 1) * levels.spread},
+        curves={"participation": (d + 1) / (d - 1) * levels.spread, **soft},
         quantities={
             "lower_end": "square-root edge" if edge else "pseudogap",
             "Lambda": law.Lambda if math.isfinite(law.Lambda) else None,
