@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
     from theory.models.vector_hopfield import VectorHopfield
+    from theory.models.vector_random_features import VectorRandomFeatures
     from theory.phase import Threshold, threshold
     from theory.points import equations
     from theory.saddle import Anderson, FixedPoint, Newton, Status
@@ -63,6 +64,7 @@ _HOME = {
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),
     "theory.models.vector_hopfield": ("VectorHopfield",),
+    "theory.models.vector_random_features": ("VectorRandomFeatures",),
     "theory.phase": ("Threshold", "threshold"),
     "theory.points": ("equations",),
     "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
@@ -97,6 +99,7 @@ __all__ = [
     "Threshold",
     "Validation",
     "VectorHopfield",
+    "VectorRandomFeatures",
     "__version__",
     "agreement",
     "branch",

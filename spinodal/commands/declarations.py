@@ -28,7 +28,8 @@ class Declaration:
     parameters : tuple of Parameter
         Its numbers.
     defaults : dict
-        Field name to default; a field that is no parameter and has a text default becomes a text option.
+        Field name to default; a field that is no parameter and has a text default becomes a text option, one that is
+        False a switch.
     structural : tuple of Parameter
         Numbers on which its equations themselves depend; options too.
     """
@@ -39,6 +40,11 @@ class Declaration:
     parameters: tuple[Parameter, ...]
     defaults: dict[str, Any]
     structural: tuple[Parameter, ...] = ()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names of fields that are off by default; each becomes a switch."""
+        return tuple(name for name, default in self.defaults.items() if default is False)
 
     @property
     def texts(self) -> dict[str, str]:

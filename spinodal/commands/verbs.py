@@ -168,6 +168,8 @@ def _model_options(declared: Declaration, omitted: Collection[str]) -> list[insp
         for p in (*declared.structural, *declared.parameters)
     ]
     options += [_option(name, str, name.replace("_", " "), default) for name, default in declared.texts.items()]
+    switch = "read the numbers above, and return them, as '{}'"
+    options += [_option(name, bool, switch.format(name.replace("_", " ")), None) for name in declared.flags]
     return [option for option in options if option.name not in omitted]
 
 

@@ -98,7 +98,13 @@ class VectorRandomFeatures(Model):
     structural: ClassVar[tuple[Parameter, ...]] = (
         Parameter("d", "number of components of a spin", low=1, high=200, low_open=False, default=2, whole=True),
     )
-    references: ClassVar[tuple[str, ...]] = ()
+    references: ClassVar[tuple[str, ...]] = (
+        *RandomFeatures.references,
+        *VectorHopfield.references,
+        "@article{cook1989,\n  author = {Cook, J.},\n  title = {The mean-field theory of a {Q}-state neural network "
+        "model},\n  journal = {Journal of Physics A: Mathematical and General},\n  volume = {22},\n  pages = {2057},\n"
+        "  year = {1989}\n}",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -238,7 +244,7 @@ class VectorRandomFeatures(Model):
         """How its numbers are read, with the conversion."""
         both = self._both_loads()
         here = ", ".join(
-            f"{name.removesuffix('_effective')} = {value:g}"
+            f"{name.removesuffix('_effective').removesuffix('_per_site')} = {value:g}"
             for name, value in both.items()
             if value is not None and name.endswith("_effective") is not self.effective
         )
