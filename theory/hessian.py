@@ -44,15 +44,16 @@ _NODES = 16
 _DEPTH = 0.8  # of the path below the real axis, in sigma: |p| grows by exp(depth^2/2) or so
 _SMALLEST = {2: 1e-30}  # of the panels at r = 0, in sigma; p ~ r^{d-1}
 _SMALLEST_OTHERWISE = 1e-10
-_ETA = (8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 1e-3, 1e-4, 0.0)  # imaginary parts, in standard deviations
+_ETA = (8.0, 2.0, 0.5, 0.1, 0.02, 2e-3, 0.0)  # imaginary parts, in standard deviations
 _FAINT = 1e-8  # density times standard deviation, below which y is eliminated to first order
 _CHUNK = 512
 
 
 class Averages(NamedTuple):
-    """``G, Q, dG/dz', d^2G/dz'^2`` at some z'."""
+    """``G, 1 + w G, Q, dG/dz', d^2G/dz'^2`` at some z'."""
 
     G: Complex
+    down: Complex
     Q: Complex
     first: Complex
     second: Complex
@@ -88,15 +89,18 @@ class HessianLaw:
         2 or more.
     alpha : float
         P/N.
-    chi : float
-        ``(d-1) E 1/r``.
     fields : LocalFields
+        Of a saddle point, where ``sigma = sqrt(alpha)/(d - chi)`` and ``chi = (d-1) E 1/r``.
     """
 
     d: int
     alpha: float
-    chi: float
     fields: LocalFields
+
+    @property
+    def Delta(self) -> float:
+        """``1 - chi/d = 1 + w G(0)``, without the cancellation that loses digits at small loads."""
+        return math.sqrt(self.alpha) / (self.d * self.fields.cavity.sigma)
 
     @property
     def w(self) -> float:
@@ -110,7 +114,7 @@ class HessianLaw:
             return -math.inf
         cavity = self.fields.cavity
         inverse_square = power_orders(self.d, -2, [(0, 0)], np.array([cavity.m]), np.array([cavity.sigma**2]))[0][0]
-        return 1.0 - self.alpha * (self.d - 1) * float(inverse_square) / (self.d - self.chi) ** 2
+        return 1.0 - self.alpha * (self.d - 1) * float(inverse_square) / (self.d * self.Delta) ** 2
 
     @property
     def mean(self) -> float:
@@ -136,20 +140,20 @@ class HessianLaw:
             square = inverse * inverse
             parts.append((Q, -(square @ weight), 2.0 * ((square * inverse) @ weight)))
         Q, first, second = (np.concatenate(p) for p in zip(*parts, strict=True))
-        return Averages(z * Q - self.chi / (self.d - 1), Q, first, second)
+        down = self.Delta + self.w * z * Q
+        return Averages((down - 1.0) / self.w, down, Q, first, second)
 
     def ratio(self, a: Averages) -> Complex:
         """``z/z' = L``."""
-        return 1.0 + self.alpha / self.d * self.w * a.Q / ((1.0 + self.w * a.G) * (1.0 - self.chi / self.d))
+        return 1.0 + self.alpha / self.d * self.w * a.Q / (a.down * self.Delta)
 
     def slope(self, a: Averages) -> Complex:
         """``dz/dz'``."""
-        return 1.0 + self.alpha / self.d * self.w * a.first / (1.0 + self.w * a.G) ** 2
+        return 1.0 + self.alpha / self.d * self.w * a.first / a.down**2
 
     def bend(self, a: Averages) -> Complex:
         """``d^2z/dz'^2``."""
-        down = 1.0 + self.w * a.G
-        return self.alpha / self.d * self.w * (a.second / down**2 - 2.0 * self.w * a.first**2 / down**3)
+        return self.alpha / self.d * self.w * (a.second / a.down**2 - 2.0 * self.w * a.first**2 / a.down**3)
 
     def edge(self) -> Edge | None:
         """The lower edge, or None where the density reaches zero (Lambda > 0).
@@ -271,8 +275,8 @@ class HessianLaw:
 
         Examples
         --------
-        >>> law = HessianLaw(3, 0.02, 2.047266084624054,
-        ...     LocalFields.hebbian(d=3, alpha=0.02, m=0.976912583532, chi=2.047266084624, sigma=0.14843741149))
+        >>> fields = LocalFields.hebbian(d=3, alpha=0.02, m=0.976912583532, chi=2.047266084624, sigma=0.14843741149)
+        >>> law = HessianLaw(3, 0.02, fields)
         >>> found = law.levels(np.array([0.8, 1.6]))
         >>> bool((found.error < 1e-12).all()), float(found.cumulative.round(6)[1])
         (True, 0.999...)
@@ -294,14 +298,13 @@ class HessianLaw:
         faint = (density * self.deviation < _FAINT) & (x > 0.0) & (slope.real > 0.0) & (np.abs(slope.imag) < 1e-3)
         density = np.where(faint, first_order, density)
         error = np.where(faint, density * (1e-12 + density * self.deviation), error)
-        down = 1.0 + w * a.G
-        R = a_load * w * a.G / down
+        R = a_load * w * a.G / a.down
         r, weight = self.path(2)
         logarithm = np.concatenate([np.log(z[k : k + _CHUNK, None] - r) @ weight for k in range(0, len(z), _CHUNK)])
-        turned = -np.arctan2(np.maximum(-down.imag, 0.0), down.real)  # 1 + w G is never above the axis
+        turned = -np.arctan2(np.maximum(-a.down.imag, 0.0), a.down.real)  # 1 + w G is never above the axis
         phase = (logarithm + a.G * R - a_load * a.G).imag + a_load / w * turned
         with np.errstate(all="ignore"):
-            squares = np.abs(down) ** 2 / (a_load * w) + a.first.real
+            squares = np.abs(a.down) ** 2 / (a_load * w) + a.first.real
             spread = np.where(density > 1e-150, squares / (2.0 * (math.pi * density) ** 2), math.inf)
         return Levels(density, error, 1.0 - phase / math.pi, spread)
 

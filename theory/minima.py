@@ -74,7 +74,7 @@ def hessian_law(model: Any, state: str, *, curved: bool = True) -> HessianLaw:
     found = solve(model, state).order_parameters
     chi, sigma, m = (float(found.get(name) or 0.0) for name in ("chi", "sigma", "m"))
     fields = LocalFields.hebbian(d=model.d, alpha=model.alpha, m=m, chi=chi, sigma=sigma)
-    return HessianLaw(model.d, model.alpha, chi, fields)
+    return HessianLaw(model.d, model.alpha, fields)
 
 
 def hessian_spectrum(model: Any, state: str, *, points: int) -> Spectrum:

@@ -198,9 +198,9 @@ def test_zero_maps_to_zero_with_the_replicon_as_slope(d):
         law, replicon = hessian_law(model, state), solve(model, state).replicon
         assert law.Lambda == pytest.approx(replicon, abs=1e-12)
         small = law.averages(np.array([-1e-9 * law.fields.cavity.sigma + 0j]))
-        assert small.G[0].real == pytest.approx(-law.chi / (d - 1), rel=1e-7)
+        assert small.G[0].real == pytest.approx(-d * (1.0 - law.Delta) / (d - 1), rel=1e-7)
         assert law.ratio(small)[0].real == pytest.approx(replicon, abs=1e-6)
-        G0 = -law.chi / (d - 1)
+        G0 = -d * (1.0 - law.Delta) / (d - 1)
         literal = law.fields.shift + law.alpha / d * law.w * G0 / (1.0 + law.w * G0)
         assert abs(literal) < 1e-14
 
@@ -366,4 +366,4 @@ def test_a_state_beyond_its_spinodal():
 def test_the_law_of_a_network_does_not_depend_on_who_computed_its_order_parameters():
     found = solve(EXAMPLE, "example").order_parameters
     fields = LocalFields.hebbian(d=3, alpha=0.02, m=found["m"], chi=found["chi"], sigma=found["sigma"])
-    assert HessianLaw(3, 0.02, found["chi"], fields) == hessian_law(EXAMPLE, "example")
+    assert HessianLaw(3, 0.02, fields) == hessian_law(EXAMPLE, "example")
