@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from theory import quadrature
 from theory.exact import Arithmetic, Multiprecision, Number, Refused
-from theory.sites import Index, SiteTerm, antisymmetric, feature_sum
+from theory.exact_sites import site_orders
+from theory.sites import ExampleSite, ExampleSiteZero, Index, SiteTerm, antisymmetric, feature_sum
 from theory.vector_sites import VectorZero, vector_site
 from theory.walks import Rule, gauss_rule, walk
 
@@ -80,12 +81,16 @@ class VectorExample(_Averaged):
 
     @classmethod
     def exact_orders(cls, arithmetic: Arithmetic, indices: Sequence[Index], fields: Sequence[Any]) -> list[Any]:
-        """To any number of digits; without a proven error bound, so not as balls."""
+        """To any number of digits at T = 0, without a proven error bound; d = 1 is the example of Ising spins."""
+        cold = issubclass(cls.family, VectorZero)
+        if cls.dimension == 1:
+            family = ExampleSiteZero if cold else ExampleSite
+            return site_orders(arithmetic, family, [(0, b, k + 2 * n) for b, k, n in indices], fields)
+        what = f"the average over the latent field of an example with d = {cls.dimension} components"
+        if not cold:
+            raise Refused(f"{what} at temperature > 0 is known in double precision only; use temperature = 0.")
         if not isinstance(arithmetic, Multiprecision):
-            raise Refused(
-                f"the average over the latent field of an example with d = {cls.dimension} components has digits but "
-                "no proven error bound; ask for digits alone."
-            )
+            raise Refused(f"{what} has digits but no proven error bound; ask for digits alone.")
         return _latent_orders(arithmetic, cls.family, cls.dimension, indices, fields)
 
 
@@ -96,6 +101,11 @@ class VectorSum(_Averaged):
     indices = 2
     symbol = "W"
     size: ClassVar[int] = 2
+
+    @classmethod
+    def exact_orders(cls, arithmetic: Arithmetic, indices: Sequence[Index], fields: Sequence[Any]) -> list[Any]:
+        """Refused."""
+        raise Refused(f"the law of a sum of {cls.size} vectors is known in double precision only.")
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         k, n, M, V = self.args
