@@ -181,7 +181,9 @@ class HessianLaw:
         found: Folds = solve_folds(self._edge_problem(), np.array([[start]]), level[:, None], 0)
         if found.status[0] is not Status.CONVERGED:
             raise NotConverged(f"{found.status[0].value}: {found.status[0].cause}; {found.status[0].remedy}.", found)
-        return Edge(float(found.parameter[0]), float(found.error[0]), -math.exp(float(found.x[0, 0])))
+        place = math.exp(float(found.x[0, 0]))
+        rounding = 16.0 * np.finfo(float).eps * place  # of the order parameters: z is z' times what nearly cancels
+        return Edge(float(found.parameter[0]), float(found.error[0]) + rounding, -place)
 
     def _edge_problem(self, refine: int = 1) -> Problem:
         """``ln z(-exp(u)) - ln lambda`` in (u; lambda)."""
@@ -275,7 +277,7 @@ class HessianLaw:
 
         Examples
         --------
-        >>> fields = LocalFields.hebbian(d=3, alpha=0.02, m=0.976912583532, chi=2.047266084624, sigma=0.14843741149)
+        >>> fields = LocalFields.hebbian(d=3, alpha=0.02, m=0.976912583532, sigma=0.14843741149)
         >>> law = HessianLaw(3, 0.02, fields)
         >>> found = law.levels(np.array([0.8, 1.6]))
         >>> bool((found.error < 1e-12).all()), float(found.cumulative.round(6)[1])

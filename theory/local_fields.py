@@ -196,7 +196,7 @@ class LocalFields:
 
     Examples
     --------
-    >>> fields = LocalFields.hebbian(d=3, alpha=0.04, m=0.0, chi=2.667, sigma=0.598)
+    >>> fields = LocalFields.hebbian(d=3, alpha=0.04, m=0.0, sigma=0.598)
     >>> fields.density(np.array([0.0])).item(), fields.shift > 0
     (0.0, True)
     """
@@ -205,9 +205,10 @@ class LocalFields:
     shift: float
 
     @classmethod
-    def hebbian(cls, *, d: int, alpha: float, m: float, chi: float, sigma: float) -> LocalFields:
-        """Those of a vector Hopfield network: ``Gamma = (alpha/d) chi/(d - chi)``."""
-        return cls(CavityFields(d, abs(m), sigma), alpha / d * chi / (d - chi))
+    def hebbian(cls, *, d: int, alpha: float, m: float, sigma: float) -> LocalFields:
+        """Those of a vector Hopfield network at T = 0, where ``d - chi = sqrt(alpha)/sigma``."""
+        Delta = math.sqrt(alpha) / (d * sigma)
+        return cls(CavityFields(d, abs(m), sigma), alpha / d * (1.0 - Delta) / Delta)
 
     @property
     def mean(self) -> float:

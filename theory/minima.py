@@ -72,8 +72,8 @@ def hessian_law(model: Any, state: str, *, curved: bool = True) -> HessianLaw:
             "state 'paramagnet' has no minimum of the energy; choose example or spin-glass, at temperature = 0."
         )
     found = solve(model, state).order_parameters
-    chi, sigma, m = (float(found.get(name) or 0.0) for name in ("chi", "sigma", "m"))
-    fields = LocalFields.hebbian(d=model.d, alpha=model.alpha, m=m, chi=chi, sigma=sigma)
+    sigma, m = (float(found.get(name) or 0.0) for name in ("sigma", "m"))
+    fields = LocalFields.hebbian(d=model.d, alpha=model.alpha, m=m, sigma=sigma)
     return HessianLaw(model.d, model.alpha, fields)
 
 

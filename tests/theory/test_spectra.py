@@ -123,6 +123,12 @@ def test_half_the_mean_local_field_is_the_energy(d, alpha, state):
     assert fields.density(np.array([0.99 * fields.shift])).item() == 0.0
 
 
+@pytest.mark.parametrize(("model", "state"), [(GLASS, "spin_glass"), (EXAMPLE, "example")])
+def test_shift_is_that_of_the_response(model, state):
+    chi = solve(model, state).order_parameters["chi"]
+    assert local_fields(model, state).shift == pytest.approx(model.alpha / 3 * chi / (3 - chi), rel=1e-12)
+
+
 def test_shift_of_the_spin_glass_in_closed_form():
     c = 2.0 * math.sqrt(2.0 / math.pi)
     assert local_fields(GLASS, "spin_glass").shift == pytest.approx(math.sqrt(0.04) * c / 3, rel=1e-14)
@@ -181,7 +187,7 @@ def test_edge_of_the_spin_glass_to_twelve_digits(d, alpha):
         place = mp.findroot(exact.slope, (edge.subordinate, edge.subordinate * 1.001), solver="secant", tol=1e-18)
         value = exact.z(place)[0]
     assert abs(edge.value / float(value) - 1.0) < 1e-12
-    assert edge.error < 1e-12 * edge.value
+    assert abs(edge.value - float(value)) < edge.error < 1e-12 * edge.value
     assert edge.subordinate == pytest.approx(float(place), rel=1e-7)
 
 
@@ -365,5 +371,5 @@ def test_a_state_beyond_its_spinodal():
 
 def test_the_law_of_a_network_does_not_depend_on_who_computed_its_order_parameters():
     found = solve(EXAMPLE, "example").order_parameters
-    fields = LocalFields.hebbian(d=3, alpha=0.02, m=found["m"], chi=found["chi"], sigma=found["sigma"])
+    fields = LocalFields.hebbian(d=3, alpha=0.02, m=found["m"], sigma=found["sigma"])
     assert HessianLaw(3, 0.02, fields) == hessian_law(EXAMPLE, "example")
