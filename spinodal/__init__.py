@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
     from theory.lines import Boundary, phase_line
+    from theory.local_fields import LocalFields
+    from theory.minima import local_fields
     from theory.model import Model, Parameter, models, register
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
@@ -60,6 +62,8 @@ _HOME = {
     "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
     "theory.branches": ("StateBranch", "branch"),
     "theory.lines": ("Boundary", "phase_line"),
+    "theory.local_fields": ("LocalFields",),
+    "theory.minima": ("local_fields",),
     "theory.model": ("Model", "Parameter", "models", "register"),
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),
@@ -82,6 +86,7 @@ __all__ = [
     "FixedPoint",
     "Hopfield",
     "InvalidInput",
+    "LocalFields",
     "Measurement",
     "MissingExtra",
     "Model",
@@ -107,6 +112,7 @@ __all__ = [
     "diagram",
     "equations",
     "load",
+    "local_fields",
     "models",
     "nonlinearity",
     "phase_line",
