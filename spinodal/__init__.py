@@ -38,12 +38,17 @@ if TYPE_CHECKING:
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
     from theory.lines import Boundary, phase_line
+    from theory.local_fields import LocalFields
+    from theory.minima import local_fields
     from theory.model import Model, Parameter, models, register
     from theory.models.hopfield import Hopfield
     from theory.models.random_features import RandomFeatures
+    from theory.models.vector_hopfield import VectorHopfield
+    from theory.models.vector_random_features import VectorRandomFeatures
     from theory.phase import Threshold, threshold
     from theory.points import equations
     from theory.saddle import Anderson, FixedPoint, Newton, Status
+    from theory.spectra import Spectrum, spectrum
     from theory.states import Solution, solve
 
     __version__: str
@@ -65,12 +70,17 @@ _HOME = {
     "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
     "theory.branches": ("StateBranch", "branch"),
     "theory.lines": ("Boundary", "phase_line"),
+    "theory.local_fields": ("LocalFields",),
+    "theory.minima": ("local_fields",),
     "theory.model": ("Model", "Parameter", "models", "register"),
     "theory.models.hopfield": ("Hopfield",),
     "theory.models.random_features": ("RandomFeatures",),
+    "theory.models.vector_hopfield": ("VectorHopfield",),
+    "theory.models.vector_random_features": ("VectorRandomFeatures",),
     "theory.phase": ("Threshold", "threshold"),
     "theory.points": ("equations",),
     "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
+    "theory.spectra": ("Spectrum", "spectrum"),
     "theory.states": ("Solution", "solve"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -87,6 +97,7 @@ __all__ = [
     "FixedPoint",
     "Hopfield",
     "InvalidInput",
+    "LocalFields",
     "Measurement",
     "MissingExtra",
     "Model",
@@ -97,12 +108,15 @@ __all__ = [
     "RandomFeatures",
     "Record",
     "Solution",
+    "Spectrum",
     "SpinodalError",
     "StateBranch",
     "Status",
     "SweepStatus",
     "Threshold",
     "Validation",
+    "VectorHopfield",
+    "VectorRandomFeatures",
     "__version__",
     "agreement",
     "basin",
@@ -113,6 +127,7 @@ __all__ = [
     "equations",
     "equilibration",
     "load",
+    "local_fields",
     "models",
     "nonlinearity",
     "phase_line",
@@ -120,6 +135,7 @@ __all__ = [
     "save",
     "simulate",
     "solve",
+    "spectrum",
     "sweep",
     "sweep_status",
     "threshold",

@@ -59,12 +59,14 @@ def application() -> typer.Typer:
         basins,
         bench,
         cite,
+        denoise,
         diagram,
         env,
         figure,
         models,
         simulate,
         solve,
+        spectrum,
         status,
         sweep,
         threshold,
@@ -75,7 +77,8 @@ def application() -> typer.Typer:
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_root)
     app.command("models")(answering(models.models))
-    for verb in (solve.VERB, threshold.VERB, diagram.VERB, simulate.VERB, validate.VERB, basins.VERB):
+    theory = (solve.VERB, threshold.VERB, diagram.VERB, denoise.VERB, spectrum.VERB)
+    for verb in (*theory, simulate.VERB, validate.VERB, basins.VERB):
         app.add_typer(group(verb))
     app.command("sweep")(answering(sweep.sweep))
     app.command("status")(answering(status.status))

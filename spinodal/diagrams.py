@@ -18,7 +18,7 @@ from theory.errors import InvalidInput
 if TYPE_CHECKING:
     from xarray import Dataset
 
-__all__ = ["Curve", "Diagram", "diagram"]
+__all__ = ["Curve", "Diagram", "diagram", "provenance"]
 
 Array = NDArray[np.float64]
 
@@ -203,7 +203,8 @@ def diagram(
     model : model
         With the parameters that span the plane left open, as ``RandomFeatures(temperature=0.5)``.
     alpha_max, alpha_d_max : float, optional
-        Upper ends of the plane; by default 30 and 1 with features, and 0.2 for alpha without.
+        Upper ends of the plane; by default 30 and 1 with features, and 0.2 for alpha without (of the model's own unit
+        of load, 1/d for spins with d components).
     points : int
         Points per line.
     progress : callable, optional
@@ -245,8 +246,8 @@ def diagram(
 
         report(0, points)
         found = None
-        if (temperature or 0.0) > 0.0 and "temperature" not in axes:
-            # Above some temperature whole lines are absent, and proving that point by point takes minutes.
+        if r.line == "at" or ((temperature or 0.0) > 0.0 and "temperature" not in axes):
+            # Above some temperature, or in some models, whole lines are absent; point by point that takes minutes.
             few = r.values[[0, len(r.values) // 2, -1]]
             found = phase_line(open_model, r.state, line=r.line, vary=r.vary, along=r.along, values=few.tolist(), L=r.L)
         if found is None or any(status.value == "CONVERGED" for status in found.statuses):
@@ -274,7 +275,7 @@ def diagram(
             )
         )
     fixed = {f.name: getattr(model, f.name) for f in dataclasses.fields(model) if f.init and f.name not in axes}
-    return Diagram(model.name, fixed, tuple(lines), _provenance(time.perf_counter() - started))
+    return Diagram(model.name, fixed, tuple(lines), provenance(time.perf_counter() - started))
 
 
 def _requests(model: Any, *, alpha_max: float | None, alpha_d_max: float | None, points: int) -> Iterator[_Request]:
@@ -290,7 +291,7 @@ def _requests(model: Any, *, alpha_max: float | None, alpha_d_max: float | None,
     elif {"alpha", "temperature"} <= names:
         if alpha_d_max is not None:
             raise InvalidInput(f"alpha_d_max is given, but {model.name} has no alpha_d; leave it out.")
-        yield from _temperature_plane(model, alpha_max or 0.2, points)
+        yield from _temperature_plane(model, alpha_max or 0.2 * model.load_unit(), points)
     else:
         raise InvalidInput(
             f"{model.name} has the parameters {', '.join(sorted(names))}; a diagram needs alpha with alpha_d or "
@@ -345,7 +346,7 @@ def _temperature_plane(model: Any, alpha_max: float, points: int) -> Iterator[_R
         yield _Request("example", "at", "temperature", "alpha", alpha)
 
 
-def _provenance(seconds: float) -> dict[str, str]:
+def provenance(seconds: float | None = None) -> dict[str, str]:
     """Versions, date and duration."""
     import platform
     from datetime import datetime
@@ -353,4 +354,5 @@ def _provenance(seconds: float) -> dict[str, str]:
 
     packages = {name: version(name) for name in ("spinodal", "numpy", "scipy", "sympy")}
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return {**packages, "python": platform.python_version(), "created": created, "seconds": f"{seconds:.2f}"}
+    lasted = {} if seconds is None else {"seconds": f"{seconds:.2f}"}
+    return {**packages, "python": platform.python_version(), "created": created, **lasted}

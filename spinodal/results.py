@@ -1,4 +1,4 @@
-"""Save any result, and read it back: phase lines as NetCDF with CSV beside, everything else as JSON."""
+"""Save any result, and read it back: phase lines as NetCDF with CSV beside, spectra as NetCDF, the rest as JSON."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from theory.errors import InvalidInput
 
 if TYPE_CHECKING:
     from spinodal.diagrams import Diagram
+    from theory.spectra import Spectrum
 
-__all__ = ["load", "save", "write_diagram"]
+__all__ = ["load", "save", "write_diagram", "write_spectrum"]
 
 
 def save(result: Any, path: Path | str) -> Path:
@@ -21,8 +22,9 @@ def save(result: Any, path: Path | str) -> Path:
 
     Parameters
     ----------
-    result : Diagram, Record, Solution, Threshold, Boundary
-        A `Diagram` goes to NetCDF (``.nc``), with a CSV of the same name beside it; the others to JSON.
+    result : Diagram, Spectrum, Record, Solution, Threshold, Boundary
+        A `Diagram` goes to NetCDF (``.nc``), with a CSV of the same name beside it, and a `Spectrum` to NetCDF; the
+        others to JSON.
     path : path
         Where to write.
 
@@ -44,6 +46,9 @@ def save(result: Any, path: Path | str) -> Path:
         with ExitStack() as stack:
             drafts = [stack.enter_context(reserved(p, suffixes=(p.suffix,))) for p in _pair(target)]
             write_diagram(result, *drafts)
+    elif _is_spectrum(result):
+        with reserved(target, suffixes=(".nc",)) as draft:
+            write_spectrum(result, draft)
     elif hasattr(result, "to_json"):
         with reserved(target, suffixes=(".json",)) as draft:
             if hasattr(result, "save"):
@@ -70,14 +75,27 @@ def write_diagram(diagram: Diagram, netcdf: Path, csv: Path) -> None:
     csv.write_text(diagram.to_csv(), encoding="utf-8")
 
 
+def _is_spectrum(result: Any) -> bool:
+    from theory.spectra import Spectrum
+
+    return isinstance(result, Spectrum)
+
+
+def write_spectrum(found: Spectrum, netcdf: Path) -> None:
+    """Write a spectrum to a file that stands ready."""
+    from spinodal.spectrum_files import dataset
+
+    dataset(found).to_netcdf(netcdf, engine="h5netcdf")
+
+
 def load(path: Path | str) -> Any:
     """Read a saved result.
 
     Returns
     -------
-    Diagram, xarray.Dataset, Record, Basins or dict
-        A `Diagram` or the data set of a sweep for NetCDF, a `Record` for a simulation, `Basins` for basin maps, and
-        a dict of plain values for other JSON, such as what any command prints with `--json`.
+    Diagram, Spectrum, xarray.Dataset, Record, Basins or dict
+        A `Diagram`, a `Spectrum` or the data set of a sweep for NetCDF, a `Record` for a simulation, `Basins` for basin
+        maps, and a dict of plain values for other JSON, such as what any command prints with `--json`.
 
     Raises
     ------
@@ -110,12 +128,15 @@ def _load_netcdf(source: Path) -> Any:
     from xarray import load_dataset
 
     from spinodal.diagrams import Diagram
+    from spinodal.spectrum_files import KIND, restored
 
     try:
         data = load_dataset(source, engine="h5netcdf")
-        return data if "plan_sha256" in data.attrs else Diagram.from_dataset(data)
+        if "plan_sha256" in data.attrs:
+            return data
+        return restored(data) if data.attrs.get("kind") == KIND else Diagram.from_dataset(data)
     except (OSError, KeyError, ValueError) as problem:
         reason = " ".join(str(problem).split())[:120]
         raise InvalidInput(
-            f"'{source}' is neither a phase diagram nor the data set of a sweep ({reason}); give another file."
+            f"'{source}' is no phase diagram, spectrum or data set of a sweep ({reason}); give another file."
         ) from problem

@@ -224,7 +224,12 @@ def _followed(branches: list[continuation.Branch]) -> str:
 
 
 def equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
-    """Newton in the parameter; by stationarity the slope is the explicit derivative of the two free energies."""
+    """Newton in the parameter; by stationarity the slope is the explicit derivative of the two free energies.
+
+    It ends at rounding, or where the steps no longer shrink: a free energy may vanish by cancellation, and its own size
+    then says little about its rounding error.
+    """
+    last = math.inf
     for _ in range(20):
         point = point.at(vary, value)
         roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
@@ -241,9 +246,11 @@ def equal_free_energies(point: Point, vary: str, value: float, x: Array) -> Cros
             return None
         step = -(own[0] - own[1]) / slope
         rounding = 8.0 * np.finfo(float).eps * (abs(own[0]) + abs(own[1])) / abs(slope)
-        if abs(step) <= max(rounding, 1e-15 * value):
-            error, side = float(abs(step) + rounding), "above" if slope < 0 else "below"
+        if abs(step) <= max(rounding, 1e-15 * value) or 0.25 * last <= abs(step) <= 1e-11 * value:
+            error = float(abs(step) + rounding + (last if last <= 1e-11 * value else 0.0))
+            side = "above" if slope < 0 else "below"
             return Crossing(value, error, point, x, side, uncondensed=other[0].state)
+        last = abs(step)
         value = min(max(value + step, 0.5 * value), 2.0 * value)
         if not declared(point.model, vary).allows(value):
             return None

@@ -256,12 +256,15 @@ class Equations:
     def cold_entropy(self, x: Array, p: Array) -> Array:
         """The limit T -> 0 of ``-df/dT``, evaluated at T = 0 variables; (B,) array.
 
-        ``T F(M/T, R/T^2)`` tends to ``E|h|`` with a correction of order T^2, so the site terms drop out.
+        ``T F(M/T, R/T^2)`` of Ising spins tends to ``E|h|`` with a correction of order T^2, so the site terms drop out;
+        other families declare what is left (minus infinity for continuous spins).
         """
         temperature = sympy.Symbol("temperature")
         smooth = sympy.Add(*(t for t in sympy.Add.make_args(self.free_energy.expression) if not t.has(SiteTerm)))
         entropy = -sympy.diff(smooth, temperature).subs(temperature, 0)
         out: Array = Compiled([entropy], (*self.variables, *self.parameters))(_columns(x, p))[0]
+        sites = self.free_energy.expression.atoms(SiteTerm)
+        out = out + sum({type(s).residual_entropy for s in sites})
         return out
 
     def _scalar(self, name: str) -> Compiled:

@@ -46,6 +46,9 @@ class Arithmetic(Protocol):
     def function(self, name: str, x: Number) -> Number:
         """exp, log, sqrt, erf, erfc or asin."""
 
+    def kummer(self, a: Fraction, b: Fraction, x: Number) -> Number:
+        """``1F1(a; b; x)``."""
+
     def integral(self, f: Callable[[Number], Number], edges: Sequence[float]) -> Number:
         """Integral of a meromorphic function along the real axis."""
 
@@ -95,6 +98,9 @@ class Multiprecision:
 
     def function(self, name: str, x: Number) -> Number:
         return self._functions[name](x)
+
+    def kummer(self, a: Fraction, b: Fraction, x: Number) -> Number:
+        return self.context.hyp1f1(self.exactly(a), self.exactly(b), x)
 
     def integral(self, f: Callable[[Number], Number], edges: Sequence[float]) -> Number:
         return self.context.quad(f, [self.context.mpf(e) for e in edges])
@@ -161,6 +167,12 @@ class Balls:
 
     def function(self, name: str, x: Number) -> Number:
         return getattr(x, name)()
+
+    def kummer(self, a: Fraction, b: Fraction, x: Number) -> Number:
+        # At b = a + 1 Arb takes an incomplete gamma function, which needs seconds for a wide ball of moderate size.
+        if b - a == 1 and abs(float(x.mid())) < self.bits:
+            return x.exp() * (-x).hypgeom_1f1(self.exactly(b - a), self.exactly(b))
+        return x.hypgeom_1f1(self.exactly(a), self.exactly(b))
 
     def integral(self, f: Callable[[Number], Number], edges: Sequence[float]) -> Number:
         acb, pairs = self._flint.acb, itertools.pairwise(edges)

@@ -13,7 +13,8 @@ from theory import continuation, phase
 from theory.crossings import FINDERS, Crossing, equal_free_energies, explicit_start, spinodals, zero_replicon
 from theory.errors import InvalidInput
 from theory.folds import Folds, fold_problem, null_vectors, solve_folds
-from theory.model import LINES, Parameter, checked, normalise
+from theory.model import LINES, checked, normalise
+from theory.parameters import Parameter, fixed
 from theory.points import Point, at_point
 from theory.problem import Status, scale_of
 
@@ -228,7 +229,7 @@ def _boundary(
         line=line,
         vary=vary,
         along=along,
-        parameters={n: float(getattr(model, n)) for n in model_parameters(model) if n not in (vary, along)},
+        parameters=fixed(model, leaving=(vary, along)),
         along_values=given,
         values=value,
         errors=error,

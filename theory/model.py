@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import math
 import numbers
 import sys
 from collections.abc import Hashable, Mapping, Sequence
@@ -18,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from theory.errors import InvalidInput, nearest
+from theory.parameters import Parameter
 
 if TYPE_CHECKING:
     from theory.ensembles import IidPatterns, RandomFeaturePatterns
     from theory.equations import FreeEnergy
+    from theory.spectra import Spectrum
 
 __all__ = [
     "LINES",
@@ -41,55 +42,6 @@ __all__ = [
 STATES = ("paramagnet", "spin_glass", "example", "feature", "mixture")
 LARGEST_MIXTURE = 99
 LINES = ("spinodal", "thermodynamic", "at", "continuous")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One scalar parameter of a model, as declared in its file.
-
-    Attributes
-    ----------
-    name : str
-        Field name in the model's dataclass; the command line spells it with hyphens.
-    help : str
-        One line: meaning and unit.
-    low, high : float
-        Allowed range.
-    low_open : bool
-        Whether `low` itself is excluded.
-    default : float or None
-        None means the value must be given.
-    """
-
-    name: str
-    help: str
-    low: float = 0.0
-    high: float = math.inf
-    low_open: bool = True
-    default: float | None = None
-
-    def allows(self, value: float) -> bool:
-        """Whether a number lies inside the range."""
-        above = value > self.low if self.low_open else value >= self.low
-        return math.isfinite(value) and above and value <= self.high
-
-    def check(self, value: float | None) -> None:
-        """Raise InvalidInput unless `value` is None (still open) or a number inside the range."""
-        if value is None:
-            return
-        interval = f"{self.low:g} {'<' if self.low_open else '<='} {self.name}" + (
-            f" <= {self.high:g}" if math.isfinite(self.high) else " < infinity"
-        )
-        try:
-            if isinstance(value, (str, bytes, bool)):
-                raise TypeError
-            number = float(value)
-        except (TypeError, ValueError):
-            raise InvalidInput(
-                f"{self.name} = {value!r} is not a number; give a number with {interval} ({self.help})."
-            ) from None
-        if not self.allows(number):
-            raise InvalidInput(f"{self.name} = {number:g} is not allowed; give a value with {interval} ({self.help}).")
 
 
 @dataclass(frozen=True)
@@ -124,16 +76,25 @@ class Model(Protocol):
 
     A model file inherits from this class and writes what has no default: the declarations, `free_energy` and `start`.
     Every symbol of its expressions is a plain ``sympy.Symbol`` (no assumptions) with the name of a parameter, of an
-    order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.
+    order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.  Numbers on which
+    the expressions themselves depend, such as the number of components of a spin, are declared as `structural`: they
+    are fields and options too, but nothing is solved for them.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     states: ClassVar[tuple[str, ...]]
     parameters: ClassVar[tuple[Parameter, ...]]
+    structural: ClassVar[tuple[Parameter, ...]] = ()
     references: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        for p in self.structural:
+            value = getattr(self, p.name)
+            if value is None:
+                raise InvalidInput(f"{p.name} is missing; {self.name} needs it ({p.help}): give {p.name}=...")
+            p.check(value)
+            object.__setattr__(self, p.name, int(value) if p.whole else float(value))
         for p in self.parameters:
             p.check(getattr(self, p.name))
             if getattr(self, p.name) == 0.0:  # minus zero would be echoed as such
@@ -169,6 +130,33 @@ class Model(Protocol):
     def temperature_unit(self) -> float:
         """The temperature scale on which the states live, for choosing where to look first; by default 1."""
         return 1.0
+
+    def load_unit(self) -> float:
+        """The scale of the loads of interest, for choosing the plane of a diagram; by default 1."""
+        return 1.0
+
+    @property
+    def even_mixtures(self) -> bool:
+        """Whether mixtures of an even number of features make sense; not for Ising spins, whose sums can vanish."""
+        return False
+
+    def convention(self) -> str:
+        """How its loads and temperature are read, where that can be mistaken; told when a state is not there."""
+        return ""
+
+    def derived(self) -> Mapping[str, Any]:
+        """Further numbers and remarks to report with every result, such as rescaled loads; by default none."""
+        return {}
+
+    def first_step(self, m0: float) -> Mapping[str, float]:
+        """One synchronous step at T = 0 from overlap m0: ``m1`` and the loads at which it improves the overlap."""
+        raise InvalidInput(
+            f"{self.name} declares no closed form of a synchronous step; define first_step in its class."
+        )
+
+    def spectrum(self, state: str, *, points: int) -> Spectrum:
+        """Density of eigenvalues of the model's matrix in a state, on about so many points (`theory.spectra`)."""
+        raise InvalidInput(f"{self.name} declares no spectrum; define spectrum in its class.")
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """For each parameter, the end ('low' or 'high') of its range at which the state survives.
@@ -349,16 +337,25 @@ def checked(model: Any, state: str, *, vary: str | None = None, L: int | None = 
         )
     if state == "mixture":
         L = 3 if L is None else L
-        if not (isinstance(L, numbers.Integral) and 3 <= L <= LARGEST_MIXTURE and L % 2 == 1):
-            raise InvalidInput(
-                f"L = {L} is not allowed; a mixture of Ising features needs an odd L from 3 to {LARGEST_MIXTURE} (for "
-                "even L the sum vanishes on a finite fraction of sites; the equations have a term per value)."
-            )
+        even = bool(getattr(model, "even_mixtures", False))
+        least = 2 if even else 3
+        if not (isinstance(L, numbers.Integral) and least <= L <= LARGEST_MIXTURE and (even or L % 2 == 1)):
+            asked = f"L from 2 to {LARGEST_MIXTURE} vectors" if even else f"an odd L from 3 to {LARGEST_MIXTURE}"
+            why = "the rules for their sum are tested up to there"
+            if not even:
+                why = "for even L the sum vanishes on a finite fraction of sites; the equations have a term per value"
+            kind = "vector" if even else "Ising"
+            raise InvalidInput(f"L = {L} is not allowed; a mixture of {kind} features needs {asked} ({why}).")
     elif L is not None and L != 1:
         raise InvalidInput(f"L = {L} is given for the state '{state}'; only state 'mixture' has L features.")
     else:
         L = 1
     names = [p.name for p in model.parameters]
+    if vary in {p.name for p in getattr(model, "structural", ())}:
+        raise InvalidInput(
+            f"'{vary}' is a number on which the equations of {model.name} themselves depend and cannot be solved for; "
+            f"vary one of {', '.join(names)}."
+        )
     if vary is not None and vary not in names:
         close = nearest(vary, names)
         hint = f"; did you mean '{close}'?" if close else "."

@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from theory.crossings import FINDERS, Crossing
 from theory.errors import InvalidInput, NotConverged
 from theory.model import LINES, checked, normalise
+from theory.parameters import derived_of, fixed
 from theory.points import reported, rs_stable
 from theory.problem import Status
 
@@ -51,6 +52,8 @@ class Threshold:
         Value to the digits asked for.
     certificate : dict or None
     message : str
+    derived : dict
+        What the model reports besides (`Model.derived`), at `value`; at the top level of the JSON form.
     """
 
     model: str
@@ -70,6 +73,7 @@ class Threshold:
     digits: str | None = None
     certificate: dict[str, Any] | None = None
     message: str = ""
+    derived: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         fixed = ", ".join(f"{k} = {v:g}" for k, v in self.parameters.items())
@@ -83,6 +87,7 @@ class Threshold:
     def to_json(self) -> dict[str, Any]:
         """The threshold as plain types; digits and certificate only when there are any."""
         out = {**self.__dict__, "status": self.status.value}
+        out |= out.pop("derived")
         for key in ("digits", "certificate"):
             if out[key] is None:
                 del out[key]
@@ -139,7 +144,7 @@ def threshold(
     _refuse_fixed(model, vary)
     if vary == "temperature":
         model = replace(model, temperature=1.0)  # the equations of T > 0; the value itself is not used
-    _refuse(model, state, line, vary, digits)
+    _refuse(model, state, L, line, vary, digits)
     crossings, why = FINDERS[line](model, state, L, vary)
     result = threshold_of(model, state, L, line, vary, crossings, why)
     if crossings and (digits is not None or certify):
@@ -159,7 +164,7 @@ def _refuse_fixed(model: Any, vary: str) -> None:
         raise InvalidInput(f"{vary} = {given:g} is both fixed and varied; leave it out of the model, or vary another.")
 
 
-def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None) -> None:
+def _refuse(model: Any, state: str, L: int, line: str, vary: str, digits: int | None) -> None:
     """Combinations that have no meaning."""
     condensed = state not in ("paramagnet", "spin_glass")
     if line in ("spinodal", "thermodynamic") and not condensed:
@@ -172,10 +177,12 @@ def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None) ->
             f"line 'continuous' of state '{state}' is not defined; condensed states appear discontinuously at their "
             "spinodal, so choose --line spinodal, or the state spin-glass."
         )
-    if line in ("at", "continuous") and vary != "temperature" and model.temperature == 0.0:
+    cold = line in ("at", "continuous") and vary != "temperature" and model.temperature == 0.0
+    if cold and not (condensed and model.ground_state_energy(state, L).replicon is not None):
+        why = "the state always breaks replica symmetry" if condensed else "there is no paramagnet"
         raise InvalidInput(
-            f"line '{line}' at temperature = 0 is not defined (Ising states always break replica symmetry there); vary "
-            "the temperature, or give temperature > 0."
+            f"line '{line}' of {model.name} at temperature = 0 is not defined ({why} there); vary the temperature, or "
+            "give temperature > 0."
         )
     if digits is not None and not 1 <= digits <= 1000:
         raise InvalidInput(f"digits = {digits} is not allowed; give a number from 1 to 1000.")
@@ -184,21 +191,20 @@ def _refuse(model: Any, state: str, line: str, vary: str, digits: int | None) ->
 def threshold_of(
     model: Any, state: str, L: int, line: str, vary: str, crossings: list[Crossing], why: str
 ) -> Threshold:
-    names = [p.name for p in model.parameters if p.name != vary]
     common: dict[str, Any] = {
         "model": model.name,
         "state": state,
         "L": L if state == "mixture" else None,
         "line": line,
         "vary": vary,
-        "parameters": {n: float(getattr(model, n)) for n in names},
+        "parameters": fixed(model, leaving=(vary,)),
     }
     if not crossings:
         at = ", ".join(f"{k} = {v:g}" for k, v in common["parameters"].items())
         message = f"NO_SOLUTION: no {line} line of '{state.replace('_', '-')}' in {vary} at {at}: {why}."
         return Threshold(
             **common, value=None, error=None, state_exists=None, all=[], status=Status.NO_SOLUTION, order_parameters={},
-            message=message,
+            message=message, derived=derived_of(replace(model, **{vary: None})),
         )  # fmt: skip
     distinct: list[Crossing] = []
     for c in sorted(crossings, key=lambda c: c.value):
@@ -215,4 +221,5 @@ def threshold_of(
         order_parameters=reported(last.point, last.x),
         uncondensed=last.uncondensed,
         rs_stable=None if line in ("at", "continuous") else rs_stable(last.point, last.x),
+        derived=derived_of(last.point.model),
     )

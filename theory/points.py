@@ -7,6 +7,7 @@ state is undisturbed, from which it is followed.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -267,7 +268,7 @@ def frozen(point: Point, x: Array) -> bool:
 
 
 def rs_stable(point: Point, x: Array) -> bool | None:
-    """Whether replica symmetry is stable; at T = 0 Ising states break it, else None where no replicon is declared."""
+    """Whether replica symmetry is stable; where no replicon is declared None, but at T = 0 unstable (it diverges)."""
     if point.equations.free_energy.replicon is not None:
         return point.scalar("replicon", x) > 0.0
     return False if point.model.temperature == 0.0 else None
@@ -280,9 +281,10 @@ def reported(point: Point, x: Array) -> dict[str, float | None]:
     return {k: None if e is None else float(next(values)) for k, e in declared.items()}
 
 
-def entropy_of(point: Point, x: Array) -> float:
-    """``-df/dT`` at fixed order parameters; at T = 0 the limit, in which a single site contributes nothing."""
+def entropy_of(point: Point, x: Array) -> float | None:
+    """``-df/dT`` at fixed order parameters; at T = 0 the limit, None where that diverges (continuous spins)."""
     if point.model.temperature > 0.0:
         return point.scalar("entropy", x)
     warm = equations_of(replace(point.model, temperature=1.0), point.state, point.L)
-    return float(warm.cold_entropy(x[None], point.parameters[None])[0])
+    entropy = float(warm.cold_entropy(x[None], point.parameters[None])[0])
+    return entropy if math.isfinite(entropy) else None

@@ -47,6 +47,7 @@ class SiteTerm(sympy.Function):
 
     indices: ClassVar[int] = 1
     symbol: ClassVar[str] = "F"
+    residual_entropy: ClassVar[float] = 0.0  # what one site adds to the entropy as T -> 0
 
     @property
     def index(self) -> Index:

@@ -8,7 +8,7 @@ in the message.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from theory import continuation, saddle
 from theory.errors import InvalidInput, NotConverged, nearest
 from theory.model import checked
+from theory.parameters import derived_of, fixed
 from theory.points import Point, anchor, at_point, converge, entropy_of, frozen, reported, rs_stable, settle
 from theory.problem import Status
 
@@ -41,9 +42,9 @@ class Solution:
     order_parameters : dict of str to float or None
         None where a quantity diverges (p_hat at T = 0) or is unknown.
     free_energy, energy, entropy : float or None
-        Per spin, in units of the coupling (entropy in nats).
+        Per spin, in units of the coupling (entropy in nats; None where it diverges, as for continuous spins at T = 0).
     replicon : float or None
-        Positive where replica symmetry is stable; None at T = 0, where Ising states always break it.
+        Positive where replica symmetry is stable; None where it diverges, as for Ising states at T = 0.
     rs_stable : bool or None
     transverse : float or None
         Mixtures: positive where they are stable against antisymmetric overlaps.
@@ -53,6 +54,8 @@ class Solution:
         One sentence when the status is not CONVERGED.
     variables : dict of str to float or None
         The model's own unknowns, from which `order_parameters` follow; not part of the JSON form.
+    derived : dict
+        What the model reports besides (`Model.derived`); at the top level of the JSON form.
     """
 
     model: str
@@ -71,6 +74,7 @@ class Solution:
     error: dict[str, float] | None = None
     message: str = ""
     variables: dict[str, float] | None = None
+    derived: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         fixed = ", ".join(f"{k} = {v:g}" for k, v in self.parameters.items())
@@ -82,7 +86,8 @@ class Solution:
 
     def to_json(self) -> dict[str, Any]:
         """The solution as plain types; unknown numbers are None."""
-        return {k: v for k, v in self.__dict__.items() if k != "variables"} | {"status": self.status.value}
+        plain = {k: v for k, v in self.__dict__.items() if k not in ("variables", "derived")}
+        return {**plain, "status": self.status.value, **self.derived}
 
 
 def solve(
@@ -195,6 +200,8 @@ def _followed(point: Point) -> Solution:
         message += f"; its nearest spinodal is {fold[0]} = {fold[1]:.12g} (it exists {side})."
     else:
         message += "; it was not found at any load or temperature nearby."
+    told = point.model.convention() if hasattr(point.model, "convention") else ""
+    message = f"{message.removesuffix('.')} ({told})." if told else message
     return _solution(point, None, Status.NO_SOLUTION, None, None, message)
 
 
@@ -269,10 +276,11 @@ def _solution(
         "model": point.model.name,
         "state": point.state,
         "L": point.L if point.state == "mixture" else None,
-        "parameters": {n: float(getattr(point.model, n)) for n in point.equations.parameter_names},
+        "parameters": fixed(point.model),
         "status": status,
         "residual": residual,
         "message": message,
+        "derived": derived_of(point.model),
     }
     if status is not Status.CONVERGED or x is None:
         return Solution(**common, order_parameters=dict.fromkeys(point.equations.free_energy.reported))
@@ -282,7 +290,7 @@ def _solution(
         **common,
         order_parameters=reported(point, x),
         free_energy=free_energy,
-        energy=free_energy + float(point.model.temperature) * entropy,
+        energy=free_energy + float(point.model.temperature) * (entropy or 0.0),
         entropy=entropy,
         replicon=replicon,
         rs_stable=rs_stable(point, x),

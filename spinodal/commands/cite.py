@@ -19,7 +19,7 @@ def cite(point: Point) -> Answer:
 
 def _all_parameters(declared: Declaration) -> set[str]:
     """Citing a model needs no point."""
-    return {p.name for p in declared.parameters} | set(declared.texts)
+    return {p.name for p in (*declared.parameters, *declared.structural)} | {*declared.texts, *declared.flags}
 
 
 VERB = Verb("cite", "Print the papers that define a model, as BibTeX.", cite, _all_parameters)

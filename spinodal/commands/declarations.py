@@ -28,7 +28,10 @@ class Declaration:
     parameters : tuple of Parameter
         Its numbers.
     defaults : dict
-        Field name to default; a field that is no parameter and has a text default becomes a text option.
+        Field name to default; a field that is no parameter and has a text default becomes a text option, one that is
+        False a switch.
+    structural : tuple of Parameter
+        Numbers on which its equations themselves depend; options too.
     """
 
     name: str
@@ -36,6 +39,12 @@ class Declaration:
     states: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     defaults: dict[str, Any]
+    structural: tuple[Parameter, ...] = ()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names of fields that are off by default; each becomes a switch."""
+        return tuple(name for name, default in self.defaults.items() if default is False)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -66,7 +75,8 @@ def from_class(cls: type[Any]) -> Declaration:
     """Return what an imported model class declares."""
     fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
     defaults = {f.name: f.default for f in fields if f.init and f.default is not dataclasses.MISSING}
-    return Declaration(cls.name, cls.summary, tuple(cls.states), tuple(cls.parameters), defaults)
+    structural = tuple(getattr(cls, "structural", ()))
+    return Declaration(cls.name, cls.summary, tuple(cls.states), tuple(cls.parameters), defaults, structural)
 
 
 def known_models() -> dict[str, str]:
@@ -92,7 +102,8 @@ def _from_source(name: str) -> Declaration | None:
             except Exception:
                 return None
             if shared.get("name") == name and shared.keys() >= {"summary", "states", "parameters"}:
-                return Declaration(name, shared["summary"], shared["states"], shared["parameters"], own)
+                structural = shared.get("structural", ())
+                return Declaration(name, shared["summary"], shared["states"], shared["parameters"], own, structural)
     return None
 
 
@@ -105,7 +116,7 @@ def _assignments(node: ast.ClassDef) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         if "ClassVar" not in ast.unparse(item.annotation):
             own[item.target.id] = ast.literal_eval(item.value)
-        elif item.target.id in ("name", "summary", "states", "parameters"):
+        elif item.target.id in ("name", "summary", "states", "parameters", "structural"):
             # Declarations are literals and calls of Parameter; anything else raises, and the model is imported.
             known = {"Parameter": Parameter, "math": math, "__builtins__": {}}
             shared[item.target.id] = eval(compile(ast.Expression(item.value), "declaration", "eval"), known)

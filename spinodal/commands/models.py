@@ -25,8 +25,8 @@ def models() -> Answer:
                 "states": [state.replace("_", "-") for state in cls.states],
                 "parameters": [
                     {"name": p.name, "help": p.help, "low": p.low, "high": p.high, "low_open": p.low_open}
-                    | {"default": p.default}
-                    for p in cls.parameters
+                    | {"default": p.default, "whole": p.whole}
+                    for p in (*getattr(cls, "structural", ()), *cls.parameters)
                 ],
             }
             for name, cls in found.items()

@@ -19,7 +19,7 @@ __all__ = ["VERB", "L", "State", "heading", "without_mixtures"]
 State = Annotated[str, typer.Option("--state", help="paramagnet, spin-glass, example, feature or mixture.")]
 L = Annotated[
     int | None,
-    typer.Option("--L", show_default="3 for a mixture", help="Number of features in a mixture; odd."),
+    typer.Option("--L", show_default="3 for a mixture", help="Number of features in a mixture; odd for Ising spins."),
 ]
 
 

@@ -177,9 +177,14 @@ def _spoken(option: inspect.Parameter, declared: Declaration) -> inspect.Paramet
 
 
 def _model_options(declared: Declaration, omitted: Collection[str]) -> list[inspect.Parameter]:
-    """Options for the declared parameters (numbers) and the text fields of a model."""
-    options = [_option(p.name, float, p.help, declared.defaults.get(p.name)) for p in declared.parameters]
+    """Options for the declared numbers and the text fields of a model."""
+    options = [
+        _option(p.name, int if p.whole else float, p.help, declared.defaults.get(p.name))
+        for p in (*declared.structural, *declared.parameters)
+    ]
     options += [_option(name, str, name.replace("_", " "), default) for name, default in declared.texts.items()]
+    switch = "read the numbers above, and return them, as '{}'"
+    options += [_option(name, bool, switch.format(name.replace("_", " ")), None) for name in declared.flags]
     return [option for option in options if option.name not in omitted]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import sympy
 from scipy.optimize import brentq
 
+from theory.denoising import one_step
 from theory.ensembles import IidPatterns
 from theory.equations import FreeEnergy
 from theory.model import Limit, Model, Parameter, register
@@ -149,6 +150,10 @@ class Hopfield(Model):
             Limit("T -> 0", cold, "example", zero, "example", ("m", "q_hat", "free_energy"), 1e-5),
             Limit("T -> 0", cold, "spin_glass", zero, "spin_glass", ("q_hat", "free_energy"), 1e-3),
         ]
+
+    def first_step(self, m0: float) -> Mapping[str, float]:
+        """One synchronous step at T = 0 from overlap m0: ``m1 = erf(m0/sqrt(2 alpha))`` (`theory.denoising`)."""
+        return one_step(m0, alpha=float(self.alpha or 0.0))
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> IidPatterns:
         """Independent +-1 patterns; the arguments concern random features only."""
