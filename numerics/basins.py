@@ -246,7 +246,7 @@ def basin(
         one = simulate(model, N, overlap=plan.overlap, samples=samples, workers=workers, progress=report, **options)
         rows.append(tuple(one.values["overlap"]))
     at = tuple(overlap_before(plan) for plan in plans)
-    outcomes = _outcomes(rows, retrieved_above)
+    outcomes = _outcomes(rows, plans[0].retrieved_above)
     return Basin(
         model=str(model.name),
         parameters=parameters_of(model),
@@ -264,7 +264,7 @@ def basin(
         overlaps=at,
         final=tuple(means({"overlap": row}, plans[0].N)["overlap"] for row in rows),
         retrieved=tuple(fraction(row) for row in outcomes),
-        radius=radius(at, rows, N=plans[0].N, retrieved_above=retrieved_above, seed=seed),
+        radius=radius(at, rows, N=plans[0].N, retrieved_above=plans[0].retrieved_above, seed=plans[0].seed),
         values=tuple(rows),
         provenance=provenance(time.perf_counter() - began, backend=backend),
     )

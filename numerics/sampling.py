@@ -360,4 +360,5 @@ def _message(plan: Task, runs: Sequence[Sampled], good: int) -> str:
         others = ["heat-bath"]  # so hot that most spins turn in every sweep, and back in the next
     if others:
         remedy += f" or the algorithm '{others[0]}'"
-    return f"{len(bad)} of {len(runs)} samples are not equilibrated ({why}); {remedy}."
+    count = f"{len(bad)} of {len(runs)} sample{'' if len(runs) == 1 else 's'} {'is' if len(bad) == 1 else 'are'}"
+    return f"{count} not equilibrated ({why}); {remedy}."

@@ -184,7 +184,8 @@ def _law(model: Any, coefficients: str | None, L_train: int | None) -> Law:
     if L_train is not None:
         check_count("L_train", L_train, 1)
     law: Law = model.pattern_law(
-        coefficients="gaussian" if coefficients is None else coefficients, L_train=3 if L_train is None else L_train
+        coefficients="gaussian" if coefficients is None else coefficients,
+        L_train=3 if L_train is None else int(L_train),
     )
     if not isinstance(law, RandomFeaturePatterns):
         _refuse(
@@ -267,6 +268,7 @@ def _members(start: str, L: int | None, law: Law, P: int, D: int) -> int | None:
     """Validate L for this start and return the number of members or active features, None where it has none."""
     if L is not None:
         check_count("L", L, 1)
+        L = int(L)
     sparse = law if isinstance(law, RandomFeaturePatterns) and law.coefficients == "sparse" else None
     if sparse and sparse.L_train > D:
         raise InvalidInput(f"L_train = {sparse.L_train} active features are more than D = {D}; raise alpha_d or N.")

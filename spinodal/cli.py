@@ -20,6 +20,7 @@ from spinodal import neighbours
 __all__ = ["application", "main"]
 
 
+INTERRUPTED = 130
 ORDER = (
     *("models", "solve", "threshold", "diagram", "simulate", "validate", "basins", "sweep", "status"),
     *("figure", "figures", "bench", "cite", "env"),
@@ -109,10 +110,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command.main(
             args=list(sys.argv[1:] if argv is None else argv), prog_name="spinodal", standalone_mode=False
         )
+        if code == INTERRUPTED:  # before a command began; typer says nothing
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
         print("Interrupted; nothing half-written is left, and finished records are kept.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except Exception as problem:
         if os.environ.get("SPINODAL_DEBUG", "") not in ("", "0"):
             import traceback

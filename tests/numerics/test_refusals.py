@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from numerics.basins import Basins, basins
 from numerics.interactions import from_matrix
 from numerics.montecarlo import anneal, ladder, sample, temper
 from numerics.simulate import simulate, task
@@ -105,6 +106,22 @@ def test_scalars_of_numpy_are_numbers(tmp_path):
     assert record.parameters == plain.parameters == {"alpha": 0.25, "temperature": 0.5}
     assert record.values == plain.values
     assert task(same, 40, seed=np.int64(2)) == task(same, 40, seed=2)
+    features = RandomFeatures(alpha=0.1, alpha_d=np.float64(0.2))
+    for options in (
+        {"start": "mixture", "L": np.int64(3)},
+        {"start": "unseen", "coefficients": "sparse", "L_train": np.int64(3)},
+    ):
+        simulate(features, 50, samples=2, **options).save(tmp_path / "record.json")
+    found = basins(
+        Hopfield(alpha=0.1),
+        np.array([50]),
+        overlaps=np.array([0.2, 0.5]),
+        samples=np.int64(4),
+        seed=np.int64(3),
+        retrieved_above=np.float32(0.5),
+    )
+    found.save(tmp_path / "basins.json")
+    assert Basins.load(tmp_path / "basins.json") == found
 
 
 @pytest.mark.parametrize("spins", [[1, 1, 1], [1] * 5, [[1, 1, 1, 1]], [0, 0, 0, 0], [0.5, 1, 1, 1], "ab"])

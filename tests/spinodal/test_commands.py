@@ -344,3 +344,13 @@ def test_an_interrupt_is_told(spinodal: Callable, monkeypatch: pytest.MonkeyPatc
     done = spinodal(verb, "hopfield", "--alpha", "0.1", "--N", "100")
     assert (done.code, done.out) == (130, "")
     assert done.err == "Interrupted; nothing half-written is left, and finished records are kept.\n"
+
+
+def test_an_interrupt_while_a_model_is_read_is_told(spinodal: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(spec: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spinodal.commands.verbs.declaration", interrupted)
+    done = spinodal("solve", "hopfield", "--alpha", "0.1")
+    assert (done.code, done.out) == (130, "")
+    assert done.err.startswith("Interrupted;")
