@@ -22,7 +22,8 @@ __all__ = ["application", "main"]
 
 INTERRUPTED = 130
 ORDER = (
-    *("models", "solve", "threshold", "diagram", "simulate", "validate", "basins", "sweep", "status"),
+    *("models", "solve", "threshold", "diagram", "denoise", "spectrum"),
+    *("simulate", "validate", "basins", "sweep", "status"),
     *("figure", "figures", "bench", "cite", "env"),
 )
 
