@@ -247,8 +247,11 @@ def _worker(parent: int) -> None:
 
 def _hush() -> None:
     """Keep the tracebacks of Dask's own logs away: what is lost is said in a sentence."""
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    roots = ("distributed", "tornado", "asyncio")
+    # Dask gives some loggers below these levels of their own, as distributed.client.
+    for name in (*roots, *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in roots:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _extra(module: str) -> Any:

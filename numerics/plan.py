@@ -11,14 +11,14 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from numerics.simulate import Task, task
 from theory.errors import InvalidInput
 from theory.model import model_named
 
-__all__ = ["Block", "Plan", "Point", "difference", "parameter_names", "shard_of", "simulation", "twins"]
+__all__ = ["Block", "Plan", "Point", "difference", "parameter_names", "shard_of", "simulation"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class Plan:
     samples_per_task : int
     observables : tuple of str or None
         Those the data set keeps; None keeps all.  Records hold all of them always.
+    remark : str
+        What to tell a user before it is run; no part of the stored form.
     """
 
     model: str
@@ -101,6 +103,7 @@ class Plan:
     options: dict[str, Any]
     samples_per_task: int = 16
     observables: tuple[str, ...] | None = None
+    remark: str = field(default="", compare=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -157,7 +160,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return a dictionary of JSON types."""
-        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        data = {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
         return dict(json.loads(json.dumps(data)))
 
     @classmethod
@@ -169,7 +172,7 @@ class Plan:
         InvalidInput
             If entries are missing or unknown.
         """
-        odd = sorted({f.name for f in fields(cls)} ^ set(data))
+        odd = sorted({f.name for f in fields(cls) if f.compare} ^ set(data))
         if odd:
             raise InvalidInput(f"this is no plan of a sweep (wrong entries: {', '.join(odd)}); run the sweep anew.")
         entries = dict(data)
@@ -192,27 +195,6 @@ def simulation(plan: Plan, point: Point, model_class: type[Any] | None = None) -
     of_run = {name: value for name, value in point.values.items() if name not in parameter_names(cls)}
     of_model = {name: value for name, value in point.values.items() if name not in of_run}
     return task(cls(**plan.given, **of_model), point.N, **plan.options, **of_run, seed=plan.seed)
-
-
-def twins(plan: Plan) -> list[tuple[Point, Point]]:
-    """Return the pairs of points that are one simulation: their loads round to the same numbers of patterns.
-
-    The results of both are the same numbers, which must not be taken for independent ones.
-
-    Examples
-    --------
-    >>> plan = Plan("hopfield", None, {}, {}, {"alpha": (0.101, 0.102, 0.2)}, (20,), 8, 0, {})
-    >>> [(one.values, other.values) for one, other in twins(plan)]
-    [({'alpha': 0.101}, {'alpha': 0.102})]
-    """
-    cls = model_named(plan.model)
-    first: dict[Task, Point] = {}
-    pairs = []
-    for point in plan.points():
-        one = first.setdefault(simulation(plan, point, cls), point)
-        if one is not point:
-            pairs.append((one, point))
-    return pairs
 
 
 def difference(held: Plan, wanted: Plan) -> str | None:

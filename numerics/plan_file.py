@@ -38,7 +38,8 @@ import numpy as np
 
 from numerics import simulate
 from numerics.measured import OBSERVABLES, measured
-from numerics.plan import Plan, parameter_names, simulation
+from numerics.plan import Plan, Point, parameter_names, simulation
+from numerics.sweep_words import same_simulations
 from theory.errors import InvalidInput, MissingExtra, nearest
 from theory.model import model_named
 
@@ -123,10 +124,16 @@ def plan_from(table: Mapping[str, Any], *, where: str = "plan", folder: Path | s
         _check_given(plan, cls)
     effective: dict[str, Any] | None = None
     never = set(plan.observables or ())
+    first: dict[simulate.Task, Point] = {}
+    repeated: list[tuple[Point, Point]] = []
     for point in plan.points():
         at = ", ".join(f"{name} = {value}" for name, value in {**point.values, "N": point.N}.items())
         with _told(f"{where} at {at}"):
-            never -= measured(simulation(plan, point, cls))
+            ready = simulation(plan, point, cls)
+            never -= measured(ready)
+            one = first.setdefault(ready, point)
+            if one is not point:
+                repeated.append((one, point))
             if effective is None:
                 of_model = {name: value for name, value in point.values.items() if name in parameter_names(cls)}
                 effective = simulate.parameters_of(cls(**plan.given, **of_model))
@@ -136,7 +143,11 @@ def plan_from(table: Mapping[str, Any], *, where: str = "plan", folder: Path | s
             f"{where}: observable '{name}' ({OBSERVABLES[name]}) is measured nowhere here; leave it out."
         )
     assert effective is not None  # no axis is empty
-    return replace(plan, parameters={name: value for name, value in effective.items() if name not in plan.axes})
+    return replace(
+        plan,
+        parameters={name: value for name, value in effective.items() if name not in plan.axes},
+        remark=same_simulations(repeated) if repeated else "",
+    )
 
 
 @contextmanager
@@ -190,7 +201,7 @@ def _plain(value: Any) -> Any:
 def _plan(table: Mapping[str, Any], folder: Path) -> Plan:
     """Make a plan of the keys, each looked at by itself."""
     for key in table:
-        _known(key, _TOP, "")
+        _known(key, _TOP, "", {"[run]": _options()})
     for key, example in _TOP.items():
         if example and key not in table:
             raise InvalidInput(f"{key} is missing; give {example}.")

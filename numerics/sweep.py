@@ -20,11 +20,11 @@ from numerics import simulate
 from numerics.dataset import read_dataset, write_dataset
 from numerics.executors import Executor, executor
 from numerics.interrupts import interrupts
-from numerics.plan import Block, Plan, shard_of, simulation, twins
+from numerics.plan import Block, Plan, shard_of, simulation
 from numerics.plan_file import plan_from, read_plan
 from numerics.provenance import provenance
 from numerics.sweep_folder import SweepFolder, place_of
-from numerics.sweep_words import duration, failures, rate, reason, same_simulations, to_stderr
+from numerics.sweep_words import duration, failures, rate, reason, to_stderr
 from theory.errors import InvalidInput, NotConverged
 from theory.model import model_names
 
@@ -141,11 +141,8 @@ def fill(
         )
     with executor(workers=workers, dask=dask, slurm=slurm) as pool:
         folder.open(plan)
-        if remark:
-            tell(remark)
-        pairs = twins(plan)
-        if pairs:
-            tell(same_simulations(pairs))
+        for sentence in filter(None, (remark, plan.remark)):
+            tell(sentence)
         mine = shard_of(list(plan.blocks()), shard)
         failed: dict[str, str] = {}
         with interrupts() as interrupted:

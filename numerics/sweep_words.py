@@ -20,9 +20,8 @@ def same_simulations(pairs: Sequence[tuple[Point, Point]]) -> str:
 
     Examples
     --------
-    >>> from numerics.plan import Plan, twins
-    >>> plan = Plan("hopfield", None, {}, {}, {"alpha": (0.101, 0.102)}, (20,), 8, 0, {})
-    >>> print(same_simulations(twins(plan)))  # doctest: +ELLIPSIS
+    >>> one, other = (Point({"alpha": alpha}, 20, "", "") for alpha in (0.101, 0.102))
+    >>> print(same_simulations([(one, other)]))  # doctest: +ELLIPSIS
     1 point of the grid repeats another, as alpha = 0.102 at N = 20 that of alpha = 0.101: their loads round to the ...
     """
     one, other = pairs[0]

@@ -102,6 +102,7 @@ ERRORS = [
     ('start = "example"', "overlap = 2", "overlap = 2"),
     ('start = "example"', "L = 2.5", "L = 2.5 is not allowed; give a whole number"),
     ("[run]", "run = 3\n[runs]", "unknown"),
+    ("samples = 10", 'samples = 10\nbackend = "cpu"', "key 'backend' is unknown; it belongs under [run]."),
     ("samples = 10", "samples = 10\nworkers = 4", "key 'workers' is unknown; it belongs to the command line"),
     ('start = "example"', "threads = 4", "key 'threads' in [run] is unknown; it belongs to the command line"),
     ("alpha = {", "# {", "alpha is missing; give alpha in [grid] or [parameters]."),

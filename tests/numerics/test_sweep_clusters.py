@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -75,6 +76,20 @@ def test_a_scheduler_that_dies_is_told_in_a_sentence_and_costs_no_record(slow, t
     status = SweepFolder(tmp_path / "out").status()
     assert status.done >= 4
     assert (status.claimed, status.corrupt) == (0, 0)
+
+
+def test_all_logs_of_dask_are_quiet_also_those_with_a_level_of_their_own():
+    pytest.importorskip("distributed")
+    child = logging.getLogger("distributed.client")
+    before = {name: logging.getLogger(name).level for name in logging.root.manager.loggerDict}
+    try:
+        child.setLevel(logging.WARNING)
+        executors._hush()
+        assert not child.isEnabledFor(logging.CRITICAL)
+        assert logging.getLogger("numba").level == before.get("numba", 0)
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def test_clusters_that_are_not_there(plan, tmp_path, monkeypatch):

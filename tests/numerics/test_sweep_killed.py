@@ -15,7 +15,7 @@ import pytest
 from numerics import dataset
 from numerics.plan_file import read_plan
 from numerics.sweep import fill, sweep
-from numerics.sweep_folder import SweepFolder
+from numerics.sweep_folder import SweepFolder, sweep_status
 from theory.errors import NotConverged
 
 # A model that fails, or kills its process, at one load.
@@ -151,8 +151,8 @@ def test_the_second_interrupt_stops_now(slow, tmp_path, start, await_records):
     assert (status.done, status.claimed, _gone(process.pid)) == (2, 0, True)
 
 
-def test_workers_end_with_a_sweep_that_is_killed(slow, tmp_path, start, await_records):
-    slow.write_text(slow.read_text().replace("samples = 3", "samples = 100"))
+def test_workers_end_with_a_sweep_that_is_killed_and_its_records_are_used(slow, tmp_path, start, await_records, same):
+    slow.write_text(slow.read_text().replace("samples = 3", "samples = 6"))
     process = start("sweep", slow, "--out", tmp_path / "out", "--workers", 2)
     await_records(tmp_path / "out", 4)
     assert len(_leftovers(process.pid)) >= 3  # itself, its workers and their helpers
@@ -163,6 +163,10 @@ def test_workers_end_with_a_sweep_that_is_killed(slow, tmp_path, start, await_re
         os.kill(pid, signal.SIGKILL)
     process.communicate()
     assert ended, left
+    status = sweep_status(tmp_path / "out")
+    assert 4 <= status.done < status.tasks
+    assert (status.claimed, status.corrupt) == (0, 0)
+    assert same(sweep(slow, out=tmp_path / "out"), sweep(slow, out=tmp_path / "alone"))
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are told from others by /proc")
@@ -197,7 +201,7 @@ def _killed(slow, tmp_path, kills, rng, start):
     for kill in range(kills):
         process = start("sweep", slow, "--out", out, "--workers", 1 + kill % 2)
         time.sleep(rng.uniform(0.8, 2.4))
-        os.killpg(process.pid, signal.SIGKILL) if kill % 4 < 2 else process.kill()
+        os.killpg(process.pid, signal.SIGKILL) if kill % 4 in (0, 3) else process.kill()
         process.communicate(timeout=60)
         leaders.append(process.pid)
         records = len(list(out.glob("records/*.json"))) if out.exists() else 0
@@ -211,6 +215,7 @@ def _killed(slow, tmp_path, kills, rng, start):
     return dataset.read_dataset(out)
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_again_and_again_ends_in_the_same_data_set(slow, tmp_path, same, start):
     assert same(_killed(slow, tmp_path, 4, random.Random(1), start), sweep(slow, out=tmp_path / "alone"))
 
