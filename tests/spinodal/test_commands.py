@@ -24,7 +24,7 @@ def test_models_lists_what_each_takes(spinodal: Callable) -> None:
     assert "spin-glass" in found["hopfield"]["states"]
 
 
-def test_solve_has_the_keys_of_the_contract(spinodal: Callable) -> None:
+def test_solve_has_the_promised_keys(spinodal: Callable) -> None:
     done = spinodal("solve", "hopfield", "--alpha", 0.12, "--temperature", 0.05, "--state", "example", "--json")
     assert (done.code, done.err) == (0, "")
     keys = {"model", "state", "parameters", "status", "residual", "order_parameters", "free_energy", "replicon"}
