@@ -48,6 +48,9 @@ class Threshold:
         For thermodynamic lines, the state it is compared with.
     rs_stable : bool or None
         Whether replica symmetry is stable at `value`; None on the lines where its stability changes.
+    transverse : float or None
+        Mixtures: stability, at `value`, against overlaps that move against each other; negative for a saddle, which no
+        dynamics ends in.  None for other states.
     digits : str or None
         Value to the digits asked for.
     certificate : dict or None
@@ -70,6 +73,7 @@ class Threshold:
     order_parameters: dict[str, float | None]
     uncondensed: str | None = None
     rs_stable: bool | None = None
+    transverse: float | None = None
     digits: str | None = None
     certificate: dict[str, Any] | None = None
     message: str = ""
@@ -221,5 +225,8 @@ def threshold_of(
         order_parameters=reported(last.point, last.x),
         uncondensed=last.uncondensed,
         rs_stable=None if line in ("at", "continuous") else rs_stable(last.point, last.x),
+        transverse=None
+        if last.point.equations.free_energy.transverse is None
+        else last.point.scalar("transverse", last.x),
         derived=derived_of(last.point.model),
     )

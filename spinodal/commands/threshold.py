@@ -54,6 +54,8 @@ def threshold(
             rows.append(("against", data["uncondensed"]))
         if "rs_stable" in data:
             rows.append(("stable against RSB", data["rs_stable"]))
+        if data.get("transverse") is not None:
+            rows.append(("transverse stability", data["transverse"]))
         rows += [
             ("", ""),
             *(data.get("order_parameters") or {}).items(),

@@ -392,3 +392,10 @@ def test_a_load_in_the_other_convention_is_told_with_the_conversion(use_effectiv
     assert found.free_energy is None
     assert pytest.approx(found.derived["alpha_per_site"]) == (0.1 if use_effective else 0.05)
     assert re.search(said, found.message)
+
+
+def test_a_line_of_vector_mixtures_says_that_they_are_saddles():
+    found = threshold(VectorRandomFeatures(alpha=1e9, d=2, effective=True), "mixture", vary="alpha_d", L=2)
+    assert found.transverse is not None
+    assert found.transverse < 0.0
+    assert threshold(VectorRandomFeatures(alpha_d=1.0, d=2, effective=True)).transverse is None
