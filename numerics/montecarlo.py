@@ -5,6 +5,10 @@ too (global balance; the order makes it irreversible but no less right).  The si
 (walker key, sweep, n), see :mod:`numerics.kernels.thresholds`: no result depends on the number of threads, on what is
 measured or on where a run was cut.
 
+Metropolis accepts with min(1, exp(-beta dE)), except that a move at no cost (dE = 0, whole-number couplings) is made
+with max(1/2, exp(-2 beta/normalisation)): always made, such moves go round closed orbits that small systems never
+leave.  For real couplings with moves at exactly no cost, use the heat bath.
+
 How spins of another kind slot in: a backend's `walkers` and `advance` know couplings and spins; everything here and in
 :mod:`numerics.tempering` only advances, asks for energies and spins, and exchanges temperatures.  A new kind brings its
 `walkers` (its state and fields) and the law of one update; the words, keys, swaps, measurements and the continuation of
