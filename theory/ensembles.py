@@ -12,6 +12,7 @@ equivalence; sigma odd).
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -29,8 +30,10 @@ __all__ = [
     "TANH",
     "Coefficients",
     "IidPatterns",
+    "IsotropicPatterns",
     "Nonlinearity",
     "RandomFeaturePatterns",
+    "VectorRandomFeaturePatterns",
     "nonlinearity",
 ]
 
@@ -214,11 +217,63 @@ class RandomFeaturePatterns:
     key: str = "random-features"
 
     def __post_init__(self) -> None:
-        if self.coefficients not in ("gaussian", "binary", "sparse"):
-            close = nearest(str(self.coefficients), ("gaussian", "binary", "sparse"))
-            hint = f"; did you mean '{close}'?" if close else "."
-            raise InvalidInput(
-                f"coefficients '{self.coefficients}' are unknown; choose gaussian, binary or sparse{hint}"
-            )
-        if self.L_train < 1:
-            raise InvalidInput(f"L_train = {self.L_train} is not allowed; it counts active features, so use 1 or more.")
+        _check_coefficients(self.coefficients, self.L_train)
+
+
+@dataclass(frozen=True)
+class IsotropicPatterns:
+    """P independent patterns of N independent unit vectors, uniform on the sphere in d dimensions (vector Hopfield).
+
+    Attributes
+    ----------
+    d : int
+        Components of a vector; the unit vectors of d = 1 are +-1.
+    """
+
+    d: int
+    key: str = "isotropic"
+
+    def __post_init__(self) -> None:
+        _check_dimension(self.d)
+
+
+@dataclass(frozen=True)
+class VectorRandomFeaturePatterns:
+    """Patterns ``x/|x|`` with ``x = (d/D)^{1/2} sum_k c_k f_k`` made of D shared features of N unit vectors.
+
+    Features are uniform on the sphere in d dimensions and coefficients are numbers, so every component of x has unit
+    variance; for d = 1 the pattern is the sign of x.
+
+    Attributes
+    ----------
+    d : int
+        Components of a vector.
+    coefficients : {'gaussian', 'binary', 'sparse'}
+        As for `RandomFeaturePatterns`; sparse sums are divided by sqrt(L_train) in place of sqrt(D).
+    L_train : int
+        Number of active features per example; used by 'sparse' only.
+    """
+
+    d: int
+    coefficients: Coefficients = "gaussian"
+    L_train: int = 3
+    key: str = "vector-random-features"
+
+    def __post_init__(self) -> None:
+        _check_dimension(self.d)
+        _check_coefficients(self.coefficients, self.L_train)
+
+
+def _check_coefficients(coefficients: str, L_train: int) -> None:
+    known = ("gaussian", "binary", "sparse")
+    if coefficients not in known:
+        close = nearest(str(coefficients), known)
+        hint = f"; did you mean '{close}'?" if close else "."
+        raise InvalidInput(f"coefficients '{coefficients}' are unknown; choose gaussian, binary or sparse{hint}")
+    if L_train < 1:
+        raise InvalidInput(f"L_train = {L_train} is not allowed; it counts active features, so use 1 or more.")
+
+
+def _check_dimension(d: object) -> None:
+    if isinstance(d, bool) or not isinstance(d, numbers.Integral) or d < 1:
+        raise InvalidInput(f"d = {d!r} is not allowed; vectors have a whole number d >= 1 of components.")

@@ -20,7 +20,12 @@ from theory.errors import InvalidInput, nearest
 from theory.parameters import Parameter
 
 if TYPE_CHECKING:
-    from theory.ensembles import IidPatterns, RandomFeaturePatterns
+    from theory.ensembles import (
+        IidPatterns,
+        IsotropicPatterns,
+        RandomFeaturePatterns,
+        VectorRandomFeaturePatterns,
+    )
     from theory.equations import FreeEnergy
     from theory.spectra import Spectrum
 
@@ -174,7 +179,18 @@ class Model(Protocol):
         """Limits in which the model is known; by default none."""
         return ()
 
-    def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> IidPatterns | RandomFeaturePatterns:
+    @property
+    def couplings(self) -> str | None:
+        """Kind of the Hebbian couplings of vector spins: tensor, scalar or phasor; None for Ising spins."""
+        return None
+
+    def per_site(self) -> Any:
+        """The same point with the loads read as P/N and D/N; a model that reads them otherwise converts."""
+        return self
+
+    def pattern_law(
+        self, *, coefficients: str = "gaussian", L_train: int = 3
+    ) -> IidPatterns | RandomFeaturePatterns | IsotropicPatterns | VectorRandomFeaturePatterns:
         """The law of the stored patterns, for simulations of Hebbian couplings; by default there is none."""
         raise InvalidInput(
             f"{self.name} declares no law of patterns and so cannot be simulated; define pattern_law in its class."

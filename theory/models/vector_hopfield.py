@@ -17,8 +17,8 @@ import sympy
 from scipy.optimize import brentq
 
 from theory.denoising import one_step
+from theory.ensembles import IsotropicPatterns
 from theory.equations import FreeEnergy
-from theory.errors import InvalidInput
 from theory.model import Limit, Model, Parameter, register
 from theory.models.hopfield import Hopfield
 from theory.vector_sites import kummer, mean_length, vector_site
@@ -251,9 +251,11 @@ class VectorHopfield(Model):
 
         return hessian_spectrum(self, state, points=points)
 
-    def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> Any:
-        """Refused: there is no dynamics of vector spins yet."""
-        raise InvalidInput(
-            f"{self.name} is not simulated yet (its spins are vectors, the simulation is of Ising spins); its theory "
-            "is there: use solve, threshold or denoise, or simulate hopfield, which is d = 1."
-        )
+    @property
+    def couplings(self) -> str:
+        """Blocks of d x d numbers."""
+        return "tensor"
+
+    def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> IsotropicPatterns:
+        """Independent uniform unit vectors; the arguments concern random features only."""
+        return IsotropicPatterns(self.d)

@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import sympy
 
+from theory.ensembles import Coefficients, VectorRandomFeaturePatterns
 from theory.equations import FreeEnergy
 from theory.errors import InvalidInput
 from theory.feature_network import Closure, Explicit, Loads, cold_network, exists_towards, paramagnetic, warm_network
@@ -310,12 +311,19 @@ class VectorRandomFeatures(Model):
             Limit("T -> 0", replace(learnt, temperature=1e-4), "feature", learnt, "feature", ("m", "p_d"), 1e-3),
         ]
 
-    def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> Any:
-        """Refused: there is no dynamics of vector spins yet."""
-        raise InvalidInput(
-            f"{self.name} is not simulated yet (its spins are vectors, the simulation is of Ising spins); its theory "
-            "is there: use solve or threshold, or simulate random-features, which is d = 1."
-        )
+    @property
+    def couplings(self) -> str:
+        """The variant."""
+        return self.variant
+
+    def per_site(self) -> VectorRandomFeatures:
+        """The same point with loads P/N and D/N."""
+        loads = self._both_loads()
+        return replace(self, alpha=loads["alpha_per_site"], alpha_d=loads["alpha_d_per_site"], effective=False)
+
+    def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> VectorRandomFeaturePatterns:
+        """Unit vectors along superpositions of isotropic features; the RS theory describes dense coefficients."""
+        return VectorRandomFeaturePatterns(self.d, cast(Coefficients, coefficients), L_train)
 
 
 def kappa_1_squared(d: int) -> sympy.Expr:
