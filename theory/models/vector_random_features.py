@@ -1,14 +1,14 @@
 r"""Random-features networks of vector spins: examples built from features that are vectors of d components.
 
-``x_i^mu = D^{-1/2} sum_k c_k^mu f_ki`` with isotropic features f and scalar coefficients c; spins and examples are
-vectors of length sqrt(d), ``xi = sqrt(d) x/|x|``, so that every component is of order one.  Variants of the couplings:
+``x_i^mu = D^{-1/2} sum_k c_k^mu f_ki`` with isotropic features f and coefficients c, numbers or d x d matrices; spins
+and examples are vectors of length sqrt(d), ``xi = sqrt(d) x/|x|``, so that every component is of order one.  Variants:
 
 - tensor:  ``J_ij = (dN)^{-1} sum_mu xi_i xi_j^T``, one quadratic channel per example;
 - scalar:  ``J_ij = N^{-1} sum_mu xi_i.xi_j``, invariant under global rotations, d^2 channels;
 - phasor:  ``J_ij = N^{-1} sum_mu xi_i xi_j^*`` of unit complex numbers, d = 2 and invariant under U(1), 2 channels.
 
 The free energy per component is that of Ising spins with the effective loads ``n_ch P/(dN)`` and ``n_ch D/(dN)``, with
-the constants of the vector nonlinearity and the entropic term of a vector spin.
+the constants of the vector nonlinearity and the entropic term of a vector spin (`theory.vector_channels`).
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ from theory.model import Limit, Model, Parameter, normalise, register
 from theory.models.random_features import RandomFeatures
 from theory.models.vector_hopfield import VectorHopfield
 from theory.sites import feature_sum
+from theory.vector_channels import MIXINGS, VARIANTS, Channels
 from theory.vector_examples import example_term, sum_across, sum_term
 from theory.vector_sites import mean_length, vector_site
 from theory.walks import walk
 
-__all__ = ["VARIANTS", "VectorRandomFeatures", "kappa_1_squared"]
+__all__ = ["MIXINGS", "VARIANTS", "VectorRandomFeatures", "kappa_1_squared"]
 
 alpha, alpha_d, T, m, m_hat, t_hat, q_hat = sympy.symbols("alpha alpha_d temperature m m_hat t_hat q_hat")
-
-VARIANTS = ("tensor", "scalar", "phasor")
 
 
 @register
@@ -60,11 +59,14 @@ class VectorRandomFeatures(Model):
         unit vectors and the couplings ``N^{-1} xi_i xi_j^T``, ``(d/N) xi_i.xi_j`` or ``N^{-1} xi_i xi_j^*``.
     effective : bool
         Whether the loads are given, and returned, as the effective ones ``n_ch P/(dN)`` and ``n_ch D/(dN)``.
+    mixing : {'scalar', 'matrix'}
+        Coefficients of the features in an example: independent random numbers, or random d x d matrices, for which
+        n_ch of features is d^2 whatever the couplings.
 
     Raises
     ------
     InvalidInput
-        For a load, temperature, dimension or variant out of range; 'phasor' needs d = 2.
+        For a load, temperature, dimension, variant or mixing out of range; 'phasor' needs d = 2.
 
     Notes
     -----
@@ -85,6 +87,7 @@ class VectorRandomFeatures(Model):
     variant: str = "tensor"
     temperature: float | None = 0.0
     effective: bool = False
+    mixing: str = "scalar"
 
     name: ClassVar[str] = "vector-random-features"
     summary: ClassVar[str] = "Network of d-component spins storing combinations of random vector features"
@@ -116,18 +119,14 @@ class VectorRandomFeatures(Model):
                 f"d = {self.d} is not allowed with variant 'phasor'; complex couplings of phasors have d = 2 (for "
                 "other d choose the variant tensor or scalar)."
             )
+        object.__setattr__(self, "mixing", normalise(self.mixing, MIXINGS, f"mixing of {self.name}"))
         if not isinstance(self.effective, (bool, np.bool_)):
             raise InvalidInput(f"effective = {self.effective!r} is not allowed; give True or False.")
 
     @property
-    def channels(self) -> int:
-        """Number n_ch of real quadratic channels of one example."""
-        return {"tensor": 1, "scalar": self.d**2, "phasor": 2}[self.variant]
-
-    @property
-    def per_load(self) -> sympy.Rational:
-        """Effective load over the load that is given."""
-        return sympy.S.One if self.effective else sympy.Rational(self.channels, self.d)
+    def channels(self) -> Channels:
+        """Real quadratic channels of examples and features, from which effective loads follow."""
+        return Channels.of(self.d, self.variant, self.mixing, effective=self.effective)
 
     @property
     def even_mixtures(self) -> bool:
@@ -167,7 +166,8 @@ class VectorRandomFeatures(Model):
 
     @property
     def _loads(self) -> Loads:
-        return Loads(self.per_load * alpha, self.per_load * alpha_d)
+        per = self.channels.per_load
+        return Loads(per["alpha"] * alpha, per["alpha_d"] * alpha_d)
 
     def _site(
         self, state: str, L: int, V: sympy.Expr, warm: sympy.Expr | None, *, response: bool = False
@@ -213,13 +213,13 @@ class VectorRandomFeatures(Model):
         site = sum_term(self.d, L, M, V, zero_temperature=True)
         overlap, spread = _evaluated([sympy.diff(site, M) / L, 2 * sympy.diff(site, V) / self.d], M, V, y, 1.0 / self.d)
         found = Explicit(y, overlap, spread * y / overlap).spinodal(self._closure(), L, vary)
-        return None if found is None else {**found, vary: found[vary] / float(self.per_load)}
+        return None if found is None else {**found, vary: found[vary] / float(self.channels.per_load[vary])}
 
     def _closure(self) -> Closure:
-        per, first = float(self.per_load), float(kappa_1_squared(self.d))
+        per, first = self.channels.per_load, float(kappa_1_squared(self.d))
         rest = float(sympy.N(1 - kappa_1_squared(self.d)))
-        alpha_d = float(self.alpha_d or 1.0)
-        return Closure(per * float(self.alpha or 0.0), per * alpha_d, float(self.temperature or 0.0), first, rest)
+        loads = float(per["alpha"]) * float(self.alpha or 0.0), float(per["alpha_d"]) * float(self.alpha_d or 1.0)
+        return Closure(*loads, float(self.temperature or 0.0), first, rest)
 
     def _response_to(self, noise: float) -> float:
         """``T chi`` for a field without mean of that variance per component; ``chi sqrt(noise)`` at T = 0."""
@@ -230,12 +230,12 @@ class VectorRandomFeatures(Model):
 
     def temperature_unit(self) -> float:
         """The larger of the two energy scales: the coupling, and that of the feature network at high load."""
-        ratio = float(self.alpha or 0.0) / float(self.alpha_d or np.inf)
+        ratio = self.channels.per_ratio * float(self.alpha or 0.0) / float(self.alpha_d or np.inf)
         return max(1.0, ratio * float(kappa_1_squared(self.d)))
 
     def load_unit(self) -> float:
         """Effective loads of interest are of order ``1/d^2``, as in the vector Hopfield model."""
-        return 1.0 / (self.d**2 * float(self.per_load))
+        return 1.0 / (self.d**2 * float(self.channels.per_load["alpha"]))
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """Examples survive at low load of many features; features and mixtures when many examples share few."""
@@ -243,42 +243,14 @@ class VectorRandomFeatures(Model):
 
     def convention(self) -> str:
         """How its numbers are read, with the conversion."""
-        both = self._both_loads()
-        here = ", ".join(
-            f"{name.removesuffix('_effective').removesuffix('_per_site')} = {value:g}"
-            for name, value in both.items()
-            if value is not None and name.endswith("_effective") is not self.effective
-        )
-        given, other = (
-            ("the effective loads n_ch P/(dN) and n_ch D/(dN)", "as P/N and D/N")
-            if self.effective
-            else ("P/N and D/N", "in effective loads n_ch P/(dN) and n_ch D/(dN)")
-        )
         heat = "" if not self.temperature else f", here T = {self.temperature / self.d:g}"
-        return (
-            f"alpha and alpha_d are {given} with n_ch = {self.channels}; {other} this point is {here or 'open'}, and "
-            f"temperature is tau = d T with T that of unit vectors{heat}"
-        )
-
-    def _both_loads(self) -> dict[str, float | None]:
-        """P/N and D/N, and the effective loads."""
-        ratio = self.channels / self.d
-        out: dict[str, float | None] = {}
-        for name, effective in (("", False), ("_effective", True)):
-            factor = (ratio if effective else 1.0) / (ratio if self.effective else 1.0)
-            for load in ("alpha", "alpha_d"):
-                value = getattr(self, load)
-                out[load + (name or "_per_site")] = None if value is None else factor * value
-        return out
+        loads = self.channels.sentence({"alpha": self.alpha, "alpha_d": self.alpha_d})
+        return f"{loads}, and temperature is tau = d T with T that of unit vectors{heat}"
 
     def derived(self) -> Mapping[str, Any]:
         """Both kinds of loads, and what loads and `temperature` mean."""
         return {
-            **self._both_loads(),
-            "effective": bool(self.effective),
-            "channels": self.channels,
-            "load_convention": "per site: P/N and D/N; effective: n_ch P/(dN) and n_ch D/(dN); alpha, alpha_d and "
-            + ("values are effective" if self.effective else "values are per site"),
+            **self.channels.described({"alpha": self.alpha, "alpha_d": self.alpha_d}),
             "temperature_convention": "tau = d T, with T the temperature of spins of unit length",
         }
 
@@ -301,8 +273,11 @@ class VectorRandomFeatures(Model):
         few = VectorRandomFeatures(1e6, 0.02, 3)
         cold = VectorRandomFeatures(0.02, 2.0, 3)
         learnt = VectorRandomFeatures(4.0, 0.02, 3)
+        mixed, single = replace(many, mixing="matrix"), VectorRandomFeatures(0.07, 0.5, 1, mixing="matrix")
         return [
             *one,
+            Limit("d = 1, matrices", single, "example", RandomFeatures(0.07, 0.5), "example", ising, 1e-12),
+            Limit("alpha_d -> inf, matrices", mixed, "example", VectorHopfield(0.02, 3), "example", ("m",), 1e-6),
             Limit("alpha_d -> inf", many, "example", VectorHopfield(0.02, 3), "example", ("m", "free_energy"), 1e-6),
             Limit("alpha_d -> inf", many, "spin_glass", VectorHopfield(0.02, 3), "spin_glass", ("q_hat",), 1e-6),
             Limit("alpha_d -> inf", warm, "example", VectorHopfield(0.02, 3, 0.2), "example", ("m", "q"), 1e-6),
