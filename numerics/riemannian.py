@@ -13,16 +13,16 @@ number of its eigenvalues below any level (the inertia of a matrix of channels, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh, eigvalsh, lu_factor, lu_solve
+from scipy.linalg import eigh
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from numerics import rng
+from numerics.shifted_hessian import MOST_CHANNELS, Shifted, countable
 from numerics.tangent import Frame, frame_of, rotations
 from numerics.vector_interactions import VectorInteractions
 from theory.errors import InvalidInput, NotConverged, nearest
@@ -42,8 +42,6 @@ Array = NDArray[np.float64]
 METHODS = ("auto", "lapack", "lanczos")
 LARGEST_DENSE = 8192  # of N d
 
-_MOST_CHANNELS = 8192  # of the small matrix of the inverse
-_WORKSPACE = 2**27  # bytes of columns of F at a time
 _BLOCK = 256  # eigenvectors at a time
 _STATIONARY = 1e-6  # tangential field of a stationary configuration, in units of the mean local field
 _SHIFTS = (-1e-3, -1e-1, -1.0, -10.0)  # in units of the mean local field
@@ -169,14 +167,14 @@ def eigenvalues_below(interactions: VectorInteractions, spins: ArrayLike, level:
         For couplings without patterns, or with more than 8192 channels.
     """
     frame = frame_of(interactions, spins)
-    if not _small_core(frame):
+    if not countable(frame):
         raise InvalidInput(
             f"eigenvalues cannot be counted with {frame.channels or 'no'} channels of patterns; give "
-            f"couplings made of patterns with at most {_MOST_CHANNELS} channels, or take all eigenvalues by LAPACK."
+            f"couplings made of patterns with at most {MOST_CHANNELS} channels, or take all eigenvalues by LAPACK."
         )
     if not math.isfinite(level):
         raise InvalidInput(f"level = {level:g} is not allowed; give a finite level of eigenvalues.")
-    return _Shifted(frame, level).below
+    return Shifted(frame, level).below
 
 
 def spectrum_of_minimum(
@@ -301,49 +299,6 @@ def _examined(frame: Frame, values: Array, vectors: Array) -> tuple[Array, Array
     return participation, residual
 
 
-def _small_core(frame: Frame) -> bool:
-    channels = frame.channels
-    return channels is not None and channels <= _MOST_CHANNELS
-
-
-class _Shifted:
-    """``Hess - level``, factorised: ``D - level - c F F^T`` through the matrix ``1 - c F^T (D - level)^{-1} F``."""
-
-    def __init__(self, frame: Frame, level: float) -> None:
-        self.frame, self.level = frame, level
-        blocks = (frame.along - level)[:, None, None] * np.eye(frame.d - 1) + frame.own_blocks()
-        self.inverse = np.linalg.inv(blocks)
-        channels = frame.channels or 0
-        core = np.eye(channels)
-        for sites, F in self._columns():
-            weighed = self.inverse[sites] @ F
-            core -= frame.interactions.scale * (F.reshape(-1, channels).T @ weighed.reshape(-1, channels))
-        self.core = 0.5 * (core + core.T)
-        # Inertia is additive over both Schur complements of [[D - level, c^(1/2) F], [c^(1/2) F^T, 1]].
-        self.below = int((np.linalg.eigvalsh(blocks) < 0.0).sum() + (eigvalsh(self.core) < 0.0).sum())
-
-    def _columns(self) -> Iterator[tuple[slice, Array]]:
-        """F, some sites at a time."""
-        step = max(1, _WORKSPACE // (8 * (self.frame.d - 1) * (self.frame.channels or 1)))
-        for first in range(0, self.frame.N, step):
-            sites = slice(first, min(self.frame.N, first + step))
-            yield sites, self.frame.columns(sites)
-
-    def solver(self) -> Callable[[Array], Array]:
-        """``(Hess - level)^{-1} v`` for (n,) vectors."""
-        frame, factors = self.frame, lu_factor(self.core)
-
-        def solve(v: Array) -> Array:
-            first = self.inverse @ v.reshape(frame.N, frame.d - 1, 1)
-            projected = sum(np.einsum("nac,na->c", F, first[sites, :, 0]) for sites, F in self._columns())
-            amplitudes = lu_solve(factors, projected)
-            for sites, F in self._columns():
-                first[sites] += frame.interactions.scale * (self.inverse[sites] @ (F @ amplitudes[:, None]))
-            return np.asarray(first.ravel())
-
-        return solve
-
-
 def _lanczos(frame: Frame, k: int) -> tuple[Array, Array, bool | None]:
     n = frame.size
     if k > n // 2:
@@ -352,8 +307,8 @@ def _lanczos(frame: Frame, k: int) -> tuple[Array, Array, bool | None]:
         )
     start = rng.gaussians(rng.stream("lanczos", n), rows=1, columns=n)[0]
     shifted = None
-    if _small_core(frame):
-        tried = (_Shifted(frame, share * frame.mean_field) for share in _SHIFTS)
+    if countable(frame):
+        tried = (Shifted(frame, share * frame.mean_field) for share in _SHIFTS)
         shifted = next((s for s in tried if s.below == 0), None)
     try:
         if shifted is None:
@@ -371,5 +326,5 @@ def _lanczos(frame: Frame, k: int) -> tuple[Array, Array, bool | None]:
     if shifted is None:
         return values, vectors, None
     # Above the highest by more than rounding; a pair that is split there counts as incomplete.
-    above = _Shifted(frame, float(values[-1]) + 1e-9 * frame.mean_field)
+    above = Shifted(frame, float(values[-1]) + 1e-9 * frame.mean_field)
     return values, vectors, above.below == k

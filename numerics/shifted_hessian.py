@@ -1,0 +1,106 @@
+r"""The Hessian of vector spins minus a level, factorised through its channels: inverse, inertia, Newton's steps.
+
+With patterns the Hessian is ``D - c F F^T``, blocks D of single sites minus a product with one column per channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigvalsh, lu_factor, lu_solve
+
+from numerics.tangent import Frame, frame_of
+from numerics.vector_interactions import VectorInteractions
+
+__all__ = ["MOST_CHANNELS", "Shifted", "countable", "settled"]
+
+Array = NDArray[np.float64]
+
+MOST_CHANNELS = 8192
+_WORKSPACE = 2**27  # bytes of columns of F at a time
+_STEPS = 8  # of Newton's method
+_LONGEST = 0.3  # radians by which a spin may turn in a step
+_STILL = 1e-13  # tangential field where rounding begins, in units of the mean local field
+_GENTLE = 1e-9  # level below zero that keeps rotations of all spins from being singular, likewise
+
+
+def countable(frame: Frame) -> bool:
+    """Whether couplings are made of patterns with few enough channels."""
+    return frame.channels is not None and frame.channels <= MOST_CHANNELS
+
+
+def settled(interactions: VectorInteractions, spins: ArrayLike) -> Array:
+    """Spins near a minimum taken to it by Newton's method, which soft directions do not slow down.
+
+    Parameters
+    ----------
+    interactions : VectorInteractions
+    spins : (N, d) array
+        Where the alignment of spins with their fields ended.
+
+    Returns
+    -------
+    spins : (N, d) array
+        The same as given where the method would leave the neighbourhood, or climb, or couplings have no few channels.
+    """
+    frame = first = frame_of(interactions, spins)
+    if not countable(frame):
+        return frame.spins
+    for _ in range(_STEPS):
+        if frame.tangential.max() <= _STILL * frame.mean_field:
+            break
+        force = np.einsum("nda,nd->na", frame.bases, frame.fields).ravel()
+        step = Shifted(frame, -_GENTLE * frame.mean_field).solver()(force)
+        turn = (frame.bases @ step.reshape(frame.N, frame.d - 1, 1))[:, :, 0]
+        if not np.linalg.norm(turn, axis=1).max() < _LONGEST:
+            return first.spins
+        new = frame_of(interactions, _normalised(frame.spins + turn))
+        if not new.tangential.max() < frame.tangential.max():
+            break
+        frame = new
+    climbed = frame.along.mean() < first.along.mean() - 1e-12 * first.mean_field
+    return first.spins if climbed else frame.spins
+
+
+def _normalised(vectors: Array) -> Array:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1)[:, None])
+
+
+class Shifted:
+    """``Hess - level``, factorised: ``D - level - c F F^T`` through the matrix ``1 - c F^T (D - level)^{-1} F``."""
+
+    def __init__(self, frame: Frame, level: float) -> None:
+        self.frame, self.level = frame, level
+        blocks = (frame.along - level)[:, None, None] * np.eye(frame.d - 1) + frame.own_blocks()
+        self.inverse = np.linalg.inv(blocks)
+        channels = frame.channels or 0
+        core = np.eye(channels)
+        for sites, F in self._columns():
+            weighed = self.inverse[sites] @ F
+            core -= frame.interactions.scale * (F.reshape(-1, channels).T @ weighed.reshape(-1, channels))
+        self.core = 0.5 * (core + core.T)
+        # Inertia is additive over both Schur complements of [[D - level, c^(1/2) F], [c^(1/2) F^T, 1]].
+        self.below = int((np.linalg.eigvalsh(blocks) < 0.0).sum() + (eigvalsh(self.core) < 0.0).sum())
+
+    def _columns(self) -> Iterator[tuple[slice, Array]]:
+        """F, some sites at a time."""
+        step = max(1, _WORKSPACE // (8 * (self.frame.d - 1) * (self.frame.channels or 1)))
+        for first in range(0, self.frame.N, step):
+            sites = slice(first, min(self.frame.N, first + step))
+            yield sites, self.frame.columns(sites)
+
+    def solver(self) -> Callable[[Array], Array]:
+        """``(Hess - level)^{-1} v`` for (n,) vectors."""
+        frame, factors = self.frame, lu_factor(self.core)
+
+        def solve(v: Array) -> Array:
+            first = self.inverse @ v.reshape(frame.N, frame.d - 1, 1)
+            projected = sum(np.einsum("nac,na->c", F, first[sites, :, 0]) for sites, F in self._columns())
+            amplitudes = lu_solve(factors, projected)
+            for sites, F in self._columns():
+                first[sites] += frame.interactions.scale * (self.inverse[sites] @ (F @ amplitudes[:, None]))
+            return np.asarray(first.ravel())
+
+        return solve
