@@ -27,6 +27,7 @@ __all__ = [
     "Chains",
     "Observe",
     "Recorder",
+    "keys_of",
     "measured_by",
     "positive_integer",
     "refuse_observe",
@@ -34,7 +35,7 @@ __all__ = [
     "temperatures_of",
 ]
 
-Observe = Callable[[NDArray[np.int8]], Mapping[str, Any]]
+Observe = Callable[[NDArray[Any]], Mapping[str, Any]]
 
 ALGORITHMS = ("metropolis", "heat-bath")
 _STRETCH = 256  # measurements
@@ -79,7 +80,7 @@ class Chains:
         self.backend: Any = backend_named(backend)  # with `anneal`, if it can
         refuse_matrix(interactions)
         state = _spins_of(interactions, spins)
-        self.keys = _keys_of(keys, len(state))
+        self.keys = keys_of(keys, len(state))
         self.threads = positive_integer(threads, "threads")
         self.sweep = positive_integer(sweep, "first_sweep", least=0)
         self.N = interactions.N
@@ -168,7 +169,7 @@ def refuse_series(series: Any, *, every: int, walkers: int) -> None:
             )
 
 
-def measured_by(observe: Observe, spins: NDArray[np.int8]) -> Mapping[str, Any]:
+def measured_by(observe: Observe, spins: NDArray[Any]) -> Mapping[str, Any]:
     """Return what `observe` measures.
 
     Raises
@@ -269,7 +270,8 @@ def _spins_of(interactions: Interactions, spins: ArrayLike) -> NDArray[np.int8]:
     return np.ascontiguousarray(state, dtype=np.int8)
 
 
-def _keys_of(keys: ArrayLike | None, walkers: int) -> NDArray[np.uint32]:
+def keys_of(keys: ArrayLike | None, walkers: int) -> NDArray[np.uint32]:
+    """Return keys after checking them, or those that walkers have if none are given; (R, 3)."""
     if keys is None:
         return np.stack([rng.stream("walker", r) for r in range(walkers)])
     found = np.asarray(keys)

@@ -1,0 +1,128 @@
+r"""Sweeps of walkers of unit vectors over one set of couplings, at a temperature.
+
+A sweep visits sites 0, 1, ..., N-1 for a heat bath, and as often again for each over-relaxation.  The law of one update
+is that of :mod:`numerics.kernels.vector_laws`, the field that of :mod:`numerics.kernels.vector_fields`.
+
+What a walker does is a function of its spins, its key and the number of the sweep alone, bit for bit: fields of dense
+couplings are summed anew at each visit, and overlaps, which follow the spins, at the beginning of each sweep.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.extending import overload
+
+from numerics.kernels.compile import kernel, merged
+from numerics.kernels.philox import rounds
+from numerics.kernels.vector_fields import ScalarOverlap, TensorOverlap, field, moved
+from numerics.kernels.vector_laws import many, one, reflect, three, two
+
+__all__ = ["energy", "gather", "sweeps"]
+
+
+def gather(system: Any, spins: Any) -> None:
+    """Sum the overlaps of `spins` (d, N) anew, if couplings have overlaps; for compiled callers only."""
+    raise NotImplementedError("gather is called from kernels")
+
+
+@overload(gather)
+def _gather(system: Any, spins: Any) -> Any:
+    return _GATHERED.get(getattr(system, "instance_class", None), _nothing_to_gather)
+
+
+def _tensor_gathered(system: Any, spins: Any) -> Any:
+    overlaps = system.overlaps
+    overlaps[:] = 0.0
+    for i in range(spins.shape[1]):
+        for a in range(spins.shape[0]):
+            row, s = system.patterns[i, a], spins[a, i]
+            for c in range(overlaps.size):
+                overlaps[c] += row[c] * s
+
+
+def _scalar_gathered(system: Any, spins: Any) -> Any:
+    system.overlaps[:] = 0.0
+    for i in range(spins.shape[1]):
+        row = system.patterns[i]
+        for a in range(spins.shape[0]):
+            overlaps, s = system.overlaps[a], spins[a, i]
+            for c in range(overlaps.size):
+                overlaps[c] += row[c] * s
+
+
+def _nothing_to_gather(system: Any, spins: Any) -> Any:
+    pass
+
+
+_GATHERED = {TensorOverlap: _tensor_gathered, ScalarOverlap: _scalar_gathered}
+
+
+@merged
+def _drawn(h: Any, beta: Any, key_0: Any, key_1: Any, tag: Any, sweep: Any, i: Any, out: Any) -> None:
+    """Write a draw in the field `h` (d,) into `out` (d,); as :func:`numerics.kernels.vector_laws.draw`, in line."""
+    d = h.size
+    if d == 1:
+        words = rounds(np.uint32(i >> 2), np.uint32(0), np.uint32(sweep), tag, key_0, key_1)
+        out[0] = one(h[0], 0.5 / beta, words[i & 3])
+    elif d == 2:
+        out[0], out[1] = two(h[0], h[1], beta, key_0, key_1, tag, sweep, i)
+    elif d == 3:
+        out[0], out[1], out[2] = three(h[0], h[1], h[2], beta, key_0, key_1, tag, sweep, i)
+    else:
+        many(h, beta, key_0, key_1, tag, sweep, i, out)
+
+
+@kernel
+def sweeps(system: Any, spins: Any, beta: Any, keys: Any, first_sweep: Any, count: Any, over_relaxations: Any) -> None:
+    """Make `count` sweeps: `spins` (R, d, N) change in place.
+
+    Walkers visit a site together, so that couplings which one of them has fetched serve the others.
+
+    Parameters
+    ----------
+    system : tuple of arrays
+        Of :mod:`numerics.kernels.vector_fields`; one with overlaps serves one walker.
+    beta : (R,) float64 array
+    keys : (R, 3) uint32 array
+    """
+    R, d, N = spins.shape
+    kind = spins.dtype.type
+    h, delta = np.empty(d, dtype=spins.dtype), np.empty(d, dtype=spins.dtype)
+    wide, old, new = np.empty(d), np.empty(d), np.empty(d)
+    for sweep in range(first_sweep, first_sweep + count):
+        for r in range(R):
+            gather(system, spins[r])
+        for turn in range(over_relaxations + 1):
+            for i in range(N):
+                for r in range(R):
+                    s = spins[r]
+                    field(system, s, i, h)
+                    for a in range(d):
+                        wide[a] = h[a]
+                    if turn == 0:
+                        _drawn(wide, beta[r], keys[r, 0], keys[r, 1], keys[r, 2], sweep, i, new)
+                    else:
+                        for a in range(d):
+                            old[a] = s[a, i]
+                        reflect(wide, old, new)
+                    for a in range(d):
+                        after = kind(new[a])
+                        delta[a] = after - s[a, i]
+                        s[a, i] = after
+                    moved(system, i, delta)
+
+
+@kernel
+def energy(system: Any, spins: Any) -> Any:
+    """Return -(1/2) sum_i s_i . h_i of `spins` (d, N)."""
+    d, N = spins.shape
+    h = np.empty(d, dtype=spins.dtype)
+    gather(system, spins)
+    total = 0.0
+    for i in range(N):
+        field(system, spins, i, h)
+        for a in range(d):
+            total += np.float64(h[a]) * np.float64(spins[a, i])
+    return -0.5 * total
