@@ -116,4 +116,4 @@ def _system(J: VectorInteractions, precision: Any) -> Any:
     couplings, scale = J.couplings, np.dtype(precision).type(J.scale)
     if J.kind == "tensor":
         return fields.TensorDense(couplings.reshape(J.N, J.d, -1), scale)
-    return fields.ScalarDense(couplings, scale) if J.kind == "scalar" else fields.PhasorDense(*couplings, scale)
+    return fields.ScalarDense(couplings, scale) if J.kind == "scalar" else fields.PhasorDense(couplings[0], couplings[1], scale)

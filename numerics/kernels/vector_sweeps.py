@@ -29,7 +29,8 @@ def gather(system: Any, spins: Any) -> None:
 
 @overload(gather)
 def _gather(system: Any, spins: Any) -> Any:
-    return _GATHERED.get(getattr(system, "instance_class", None), _nothing_to_gather)
+    kind: Any = getattr(system, "instance_class", None)
+    return _GATHERED.get(kind, _nothing_to_gather)
 
 
 def _tensor_gathered(system: Any, spins: Any) -> Any:
