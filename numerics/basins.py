@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numerics import records
+from numerics.arguments import check_count, check_model, listed
 from numerics.estimate import Measurement, fraction, means
 from numerics.finite_size import paired_crossing
 from numerics.provenance import provenance
 from numerics.simulate import parameters_of, simulate
 from numerics.starts import overlap_before
-from numerics.task import STARTS, Task, check_count, check_model, listed, task
+from numerics.task import STARTS, Task, task
 from theory.errors import InvalidInput
 
 __all__ = ["OVERLAPS", "Basin", "Basins", "Radius", "basin", "basins", "radius"]

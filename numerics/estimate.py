@@ -16,7 +16,7 @@ from theory.errors import InvalidInput
 __all__ = ["Measurement", "bootstrap", "fraction", "mean", "means"]
 
 # Observables that are 0 or 1 in a sample.
-_OUTCOMES = ("retrieved_fraction", "equilibrated")
+_OUTCOMES = ("retrieved_fraction", "equilibrated", "converged")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from numerics.temperatures import tempering_temperatures
 if TYPE_CHECKING:
     from numerics.task import Task
 
-__all__ = ["Sampled", "overlap_bins", "sampled", "summary"]
+__all__ = ["Observer", "Sampled", "interval", "judged", "overlap_bins", "sampled", "summary"]
 
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
@@ -97,11 +98,11 @@ def sampled(
         key = rng.stream(*name, "corruption")
         spins = np.stack([corrupted(start, plan, key, lane=r) for r in replicas])
     couplings = _couplings(plan, sample, spins)
-    every = min(-(-plan.sweeps // _MEASUREMENTS), _PAUSE)
-    observer = _Observer(
-        sample,
-        None if plan.start == "random" else start,
-        condensed,
+    every = interval(plan.sweeps)
+    members = disorder.example(sample, 0)[None] if plan.start == "random" else condensed.members
+    observer = Observer(
+        functools.partial(_measured, sample, None if plan.start == "random" else start, members, condensed),
+        N=sample.N,
         replicas=plan.replicas,
         measurements=plan.sweeps // every,
         every=every,
@@ -109,15 +110,41 @@ def sampled(
     run = _tempered if plan.algorithm == "tempering" else _walked
     energy, acceptance, moved = run(plan, couplings, spins, name, every, observer, progress)
     observer.flush()
+    row = _averages(plan, sample, observer.series | {"energy": energy}, condensed)
+    return judged(plan, row, observer, energy, engine=couplings.engine, moved=moved, acceptance=acceptance)
+
+
+def interval(sweeps: int) -> int:
+    """Return the sweeps between two measurements."""
+    return min(-(-sweeps // _MEASUREMENTS), _PAUSE)
+
+
+def judged(
+    plan: Task,
+    row: dict[str, float],
+    observer: Observer,
+    energy: Series,
+    *,
+    engine: str,
+    moved: dict[str, Any] | None = None,
+    acceptance: float | None = None,
+) -> Sampled:
+    """Complete the averages of a sample by the overlaps of its replicas and by the verdicts on equilibration."""
     series = observer.series | {"energy": energy}
+    means = {label: float(s.chain_means().mean()) for label, s in series.items()}
+    row |= {"energy": means["energy"], "q": means["q"], "q2": means["q2"]}
+    row["q_ea"] = float(np.abs(series["pairs"].chain_means()).mean())
+    if plan.start != "random":
+        least = plan.retrieved_above * overlap_before(plan)
+        row["retrieved_fraction"] = float(series["overlap"].chain_means().min() > least)
+    if acceptance is not None:
+        row["acceptance"] = acceptance
     # s and -s are the same state to a random start, so m says nothing there that q does not.  Overlaps of disjoint
     # pairs of replicas are independent chains, as those of all pairs are not.
-    judged = {"energy": "energy", "q": "partners"} | ({} if plan.start == "random" else {"m": "m"})
-    verdicts = {name: equilibration(series[label], false_alarm=_FALSE_ALARM) for name, label in judged.items()}
-    row = _averages(plan, sample, series, condensed)
-    row["acceptance"] = acceptance
+    labels = {"energy": "energy", "q": "partners"} | ({} if plan.start == "random" else {"m": "m"})
+    verdicts = {name: equilibration(series[label], false_alarm=_FALSE_ALARM) for name, label in labels.items()}
     row["equilibrated"] = float(all(v.equilibrated for v in verdicts.values()))
-    return Sampled(row, verdicts, observer.histogram / observer.histogram.sum(), moved, couplings.engine)
+    return Sampled(row, verdicts, observer.histogram / observer.histogram.sum(), moved or {}, engine)
 
 
 def _couplings(plan: Task, sample: Sample, spins: Spins) -> Interactions:
@@ -137,27 +164,33 @@ def _couplings(plan: Task, sample: Sample, spins: Spins) -> Interactions:
     )
 
 
-class _Observer:
+class Observer:
     """Measures the replicas' spins, and counts the overlaps of the second half.
 
     `series` is complete after `flush`: measurements are added in stretches, as each addition has its price.
+
+    Parameters
+    ----------
+    measured : callable
+        Maps the spins of all replicas to arrays by name; 'pairs' are the overlaps of all pairs a < b.
+    N, replicas, measurements, every : int
+        Spins, runs, how often it will be called, and the sweeps between two calls.
     """
 
     def __init__(
-        self, sample: Sample, start: Spins | None, condensed: Condensed, *, replicas: int, measurements: int, every: int
+        self, measured: Callable[[Any], dict[str, Floats]], *, N: int, replicas: int, measurements: int, every: int
     ) -> None:
-        self.sample, self.start, self.condensed = sample, start, condensed
-        self.members = condensed.members if start is not None else disorder.example(sample, 0)[None]
+        self.measured = measured
         self.first, self.seen, self.every = measurements // 2, 0, every
         a, b = np.triu_indices(replicas, 1)
         self.disjoint = np.flatnonzero((a % 2 == 0) & (b == a + 1))
-        self.edges = overlap_bins(sample.N)
+        self.edges = overlap_bins(N)
         self.histogram = np.zeros(self.edges.size - 1)
         self.series: dict[str, Series] = {}
         self.rows: dict[str, list[Floats]] = {}
 
-    def __call__(self, spins: Spins) -> dict[str, Floats]:
-        for name, values in self._measured(spins).items():
+    def __call__(self, spins: Any) -> dict[str, Floats]:
+        for name, values in self.measured(spins).items():
             self.rows.setdefault(name, []).append(values)
         self.seen += 1
         if self.seen % _STRETCH == 0:
@@ -178,20 +211,23 @@ class _Observer:
             self.series[name].extend(rows)
         self.rows.clear()
 
-    def _measured(self, spins: Spins) -> dict[str, Floats]:
-        members = overlaps(self.members, spins)
-        found = {"pairs": replica_overlaps(spins)} | self._features(spins)
-        if self.start is None:
-            return found | {"m": np.abs(members[0])}
-        found |= {"m": members.mean(axis=0), "overlap": overlaps(self.start[None], spins)[0]}
-        if self.condensed.stored:
-            found["stored"] = (members**2).sum(axis=0)
-        if self.condensed.latent is not None:
-            found["t"] = overlaps(self.condensed.latent[None], spins)[0]
-        return found
 
-    def _features(self, spins: Spins) -> dict[str, Floats]:
-        return {"p_d": feature_power(self.sample.features, spins)} if self.sample.D else {}
+def _measured(
+    sample: Sample, start: Spins | None, patterns: Spins | Floats, condensed: Condensed, spins: Spins
+) -> dict[str, Floats]:
+    """What is measured of the replicas at one moment; without a start, as of a random one."""
+    members = overlaps(patterns, spins)
+    found = {"pairs": replica_overlaps(spins)}
+    if sample.D:
+        found["p_d"] = feature_power(sample.features, spins)
+    if start is None:
+        return found | {"m": np.abs(members[0])}
+    found |= {"m": members.mean(axis=0), "overlap": overlaps(start[None], spins)[0]}
+    if condensed.stored:
+        found["stored"] = (members**2).sum(axis=0)
+    if condensed.latent is not None:
+        found["t"] = overlaps(condensed.latent[None], spins)[0]
+    return found
 
 
 def _walked(
@@ -200,7 +236,7 @@ def _walked(
     spins: Spins,
     name: tuple[str | int, ...],
     every: int,
-    observer: _Observer,
+    observer: Observer,
     progress: Callable[[int], None] | None,
 ) -> tuple[Series, float, dict[str, Any]]:
     """Run every replica on its own at the temperature."""
@@ -237,7 +273,7 @@ def _tempered(
     spins: Spins,
     name: tuple[str | int, ...],
     every: int,
-    observer: _Observer,
+    observer: Observer,
     progress: Callable[[int], None] | None,
 ) -> tuple[Series, float, dict[str, Any]]:
     """Run an independent set of walkers per replica, from the temperature up to one at which spins forget quickly.
@@ -285,12 +321,6 @@ def _averages(plan: Task, sample: Sample, series: dict[str, Series], condensed: 
         # The sum over all stored examples is in the energy: no product with them is needed.
         total = -2.0 * sample.N * means["energy"] + pattern_power(sample)
         row["u2"] = (total - sample.N * means.get("stored", 0.0)) / others
-    row["energy"] = means["energy"]
-    row["q"], row["q2"] = means["q"], means["q2"]
-    row["q_ea"] = float(np.abs(series["pairs"].chain_means()).mean())
-    if plan.start != "random":
-        least = plan.retrieved_above * overlap_before(plan)
-        row["retrieved_fraction"] = float(series["overlap"].chain_means().min() > least)
     return row
 
 

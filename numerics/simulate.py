@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from numerics import disorder, rng
+from numerics import disorder, rng, vector_simulation
+from numerics.arguments import check_count
 from numerics.dynamics import quench
 from numerics.estimate import means
 from numerics.interactions import interactions
@@ -20,8 +21,8 @@ from numerics.provenance import provenance
 from numerics.records import Record
 from numerics.sampling import Sampled, sampled, summary
 from numerics.starts import corrupted, named_start, overlap_before
-from numerics.task import STARTS, Task, check_count, task
-from theory.ensembles import RandomFeaturePatterns
+from numerics.task import STARTS, Task, task
+from theory.ensembles import IsotropicPatterns, RandomFeaturePatterns, VectorRandomFeaturePatterns
 
 __all__ = ["STARTS", "Task", "parameters_of", "run_sample", "simulate", "task"]
 
@@ -145,7 +146,7 @@ def simulate(
     names = [name for name in rows[0] if all(name in row for row in rows)]
     values = {name: [row[name] for row in rows] for name in names}
     redrawn = sum(values.pop("redrawn", [0.0]))
-    law = plan.law if isinstance(plan.law, RandomFeaturePatterns) else None
+    law = plan.law if isinstance(plan.law, RandomFeaturePatterns | VectorRandomFeaturePatterns) else None
     runs = [outcome.sampled for outcome in outcomes if outcome.sampled is not None]
     return Record(
         model=str(model.name),
@@ -191,6 +192,8 @@ def run_sample(plan: Task, index: int) -> dict[str, float]:
 
 
 def _outcome(plan: Task, index: int, progress: Callable[[int], None] | None = None) -> _Outcome:
+    if isinstance(plan.law, IsotropicPatterns | VectorRandomFeaturePatterns):
+        return _Outcome(*vector_simulation.run(plan, index, progress))
     sample = disorder.draw(plan.law, N=plan.N, P=plan.P, D=plan.D, seed=plan.seed, index=index)
     start, condensed, redrawn = named_start(sample, plan)
     extra = {"redrawn": float(redrawn)} if plan.start == "unseen" else {}

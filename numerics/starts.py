@@ -66,7 +66,9 @@ def corrupted(start: Spins, plan: Task, key: NDArray[np.uint32], *, lane: int = 
 
 
 def overlap_before(plan: Task) -> float:
-    """Return the overlap of the corrupted start with the start: what N allows of `plan.overlap`."""
+    """Return the overlap of the corrupted start with the start: what N allows of `plan.overlap` where spins flip."""
+    if getattr(plan.law, "d", 1) > 1:
+        return plan.overlap
     return (plan.N - 2 * _wrong(plan)) / plan.N
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from numerics import vector_task
+from numerics.arguments import check_count, check_model, refuse
 from numerics.backends import backend_named
 from numerics.chains import LOWEST
 from numerics.disorder import Law
 from numerics.dynamics import ORDERS, TIES, chosen
 from numerics.engine_choice import available_memory, quickest
 from numerics.interactions import ENGINES
-from theory.ensembles import IidPatterns, RandomFeaturePatterns
+from numerics.vector_disorder import VectorLaw
+from numerics.vector_interactions import ENGINES as VECTOR_ENGINES
+from theory.ensembles import IidPatterns, IsotropicPatterns, RandomFeaturePatterns, VectorRandomFeaturePatterns
 from theory.errors import InvalidInput
 
-__all__ = ["ALGORITHMS", "STARTS", "Task", "check_count", "check_model", "listed", "task"]
+__all__ = ["ALGORITHMS", "STARTS", "Task", "task"]
 
 STARTS = ("example", "feature", "mixture", "unseen", "random")
 ALGORITHMS = ("metropolis", "heat-bath", "tempering")
@@ -30,7 +33,7 @@ class Task:
 
     Attributes
     ----------
-    law : IidPatterns or RandomFeaturePatterns
+    law : IidPatterns, RandomFeaturePatterns, IsotropicPatterns or VectorRandomFeaturePatterns
     N, P, D : int
     start : str
     L : int or None
@@ -46,9 +49,12 @@ class Task:
         None at T = 0.
     threads : int
         Threads inside one sample.
+    couplings : str or None
+        Kind of the couplings of vector spins (tensor, scalar, phasor), of which `temperature` is tau = d T; None for
+        Ising spins.
     """
 
-    law: Law
+    law: Law | VectorLaw
     N: int
     P: int
     D: int
@@ -66,6 +72,7 @@ class Task:
     sweeps: int | None
     replicas: int | None
     threads: int
+    couplings: str | None = None
 
 
 def task(
@@ -110,10 +117,10 @@ def task(
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise InvalidInput(f"seed = {seed!r} is not an integer; give any integer, for example 0.")
     temperature = _temperature(model)
-    law = _law(model, coefficients, L_train)
-    features = isinstance(law, RandomFeaturePatterns)
-    P = _size("alpha", getattr(model, "alpha", None), N, "P", "stored patterns")
-    D = _size("alpha_d", getattr(model, "alpha_d", None), N, "D", "features") if features else 0
+    law, kind = _law(model, coefficients, L_train), getattr(model, "couplings", None)
+    features = isinstance(law, RandomFeaturePatterns | VectorRandomFeaturePatterns)
+    P = _size("alpha", model, N, "P", "stored patterns")
+    D = _size("alpha_d", model, N, "D", "features") if features else 0
     chosen(start, STARTS, "start")
     if start == "feature" and not features:
         raise InvalidInput(
@@ -128,22 +135,24 @@ def task(
         )
     if not (isinstance(retrieved_above, numbers.Real) and 0.0 < retrieved_above < 1.0):
         raise InvalidInput(f"retrieved_above = {retrieved_above} is not allowed; give 0 < retrieved_above < 1.")
-    members = _members(start, L, law, P, D)
-    chosen(engine, ("auto", *ENGINES), "engine")
-    if not _signs(law) and engine not in ("auto", "dense-float64"):
-        raise InvalidInput(
-            f"engine '{engine}' needs +-1 patterns, which these are not; use 'dense-float64' (or 'auto')."
-        )
-    rules = _rules(temperature, tie=tie, order=order, algorithm=algorithm, sweeps=sweeps, replicas=replicas)
-    _check_memory(N, P, D, law, engine)
-    backend_named(backend)
+    given: dict[str, Any] = {"tie": tie, "order": order, "algorithm": algorithm, "sweeps": sweeps, "replicas": replicas}
+    if isinstance(law, IsotropicPatterns | VectorRandomFeaturePatterns):
+        assert kind is not None
+        vector_task.check_words(engine, backend)
+        rules = vector_task.rules(temperature, **given)
+        vector_task.check_memory(N, P, D, law.d, kind=kind, engine=engine)
+    else:
+        rules = _rules(temperature, **given)
+        _check_engine(law, engine)
+        _check_memory(N, P, D, law, engine)
+        backend_named(backend)
     return Task(
         law=law,
         N=int(N),
         P=P,
         D=D,
         start=start,
-        L=members,
+        L=_members(start, L, law, P, D),
         overlap=float(overlap),
         seed=int(seed),
         retrieved_above=float(retrieved_above),
@@ -151,49 +160,39 @@ def task(
         backend=backend,
         temperature=temperature,
         threads=int(threads),
+        couplings=kind,
         **rules,
     )
 
 
-def check_count(name: str, value: object, least: int) -> None:
-    """Raise InvalidInput unless `value` is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise InvalidInput(f"{name} = {value!r} is not allowed; give an integer {name} >= {least}.")
+def _check_engine(law: Law, engine: str) -> None:
+    if engine in VECTOR_ENGINES:
+        raise InvalidInput(
+            f"engine '{engine}' is one of vector spins; Ising spins have {', '.join(ENGINES)} (or leave the choice to "
+            "'auto')."
+        )
+    chosen(engine, ("auto", *ENGINES), "engine")
+    if not _signs(law) and engine not in ("auto", "dense-float64"):
+        raise InvalidInput(
+            f"engine '{engine}' needs +-1 patterns, which these are not; use 'dense-float64' (or 'auto')."
+        )
 
 
-def listed(name: str, values: Any, kind: type, example: str) -> tuple[Any, ...]:
-    """Return different numbers of a kind as a tuple; raise InvalidInput for anything else."""
-    found = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else None
-    if not found or not all(isinstance(v, kind) and not isinstance(v, bool) for v in found):
-        raise InvalidInput(f"{name} = {values!r} is no list of numbers; give one or more, as {name}=[{example}].")
-    twice = [v for k, v in enumerate(found) if v in found[:k]]
-    if twice:
-        raise InvalidInput(f"{name} holds {twice[0]} twice; give every value once.")
-    return found
-
-
-def check_model(model: object) -> None:
-    """Raise InvalidInput unless `model` is a model with values of its parameters, and not its name or class."""
-    if isinstance(model, type) or not callable(getattr(model, "pattern_law", None)):
-        given = f"the class {model.__name__}" if isinstance(model, type) else repr(model)
-        raise InvalidInput(f"model = {given} is no model; give one with its parameters, as Hopfield(alpha=0.1).")
-
-
-def _law(model: Any, coefficients: str | None, L_train: int | None) -> Law:
+def _law(model: Any, coefficients: str | None, L_train: int | None) -> Law | VectorLaw:
     """Return the law of the examples; what it does not have is refused rather than ignored."""
     if L_train is not None:
         check_count("L_train", L_train, 1)
-    law: Law = model.pattern_law(
+    law: Law | VectorLaw = model.pattern_law(
         coefficients="gaussian" if coefficients is None else coefficients,
         L_train=3 if L_train is None else int(L_train),
     )
-    if not isinstance(law, RandomFeaturePatterns):
-        _refuse(
+    if not isinstance(law, RandomFeaturePatterns | VectorRandomFeaturePatterns):
+        refuse(
             {"coefficients": coefficients, "L_train": L_train},
             f"belongs to examples made of features, which {model.name} has not; leave {{name}} out.",
         )
     elif law.coefficients != "sparse":
-        _refuse(
+        refuse(
             {"L_train": L_train},
             f"belongs to sparse coefficients, and these are {law.coefficients}; leave {{name}} out, or give "
             "coefficients 'sparse'.",
@@ -226,7 +225,7 @@ def _rules(
 ) -> dict[str, Any]:
     """Choose the rules of the dynamics, refusing those that belong to the other side of T = 0."""
     if temperature == 0.0:
-        _refuse(
+        refuse(
             {"algorithm": algorithm, "sweeps": sweeps, "replicas": replicas},
             "belongs to the sampling at temperature > 0, while a quench at temperature 0 ends by itself; "
             "leave {name} out or give a temperature.",
@@ -239,7 +238,7 @@ def _rules(
             "sweeps": None,
             "replicas": None,
         }
-    _refuse(
+    refuse(
         {"tie": tie, "order": order},
         "belongs to the quench at temperature 0, while sampling at temperature > 0 visits sites in their "
         "sequence and decides by chance; leave {name} out.",
@@ -248,6 +247,10 @@ def _rules(
     sweeps = SWEEPS if sweeps is None else sweeps
     check_count("replicas", replicas, 2)
     check_count("sweeps", sweeps, 16)
+    if algorithm == "heat-bath+over-relaxation":
+        raise InvalidInput(
+            f"algorithm '{algorithm}' turns vectors, which Ising spins are not; choose one of {', '.join(ALGORITHMS)}."
+        )
     algorithm = chosen(algorithm or "metropolis", ALGORITHMS, "algorithm")
     return {
         "tie": None,
@@ -258,26 +261,21 @@ def _rules(
     }
 
 
-def _refuse(options: Mapping[str, object], why: str) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise InvalidInput(f"{name} = {value} {why.format(name=name)}")
-
-
-def _members(start: str, L: int | None, law: Law, P: int, D: int) -> int | None:
+def _members(start: str, L: int | None, law: Law | VectorLaw, P: int, D: int) -> int | None:
     """Validate L for this start and return the number of members or active features, None where it has none."""
     if L is not None:
         check_count("L", L, 1)
         L = int(L)
-    sparse = law if isinstance(law, RandomFeaturePatterns) and law.coefficients == "sparse" else None
+    made = law if isinstance(law, RandomFeaturePatterns | VectorRandomFeaturePatterns) else None
+    sparse = made if made is not None and made.coefficients == "sparse" else None
     if sparse and sparse.L_train > D:
         raise InvalidInput(f"L_train = {sparse.L_train} active features are more than D = {D}; raise alpha_d or N.")
     if start == "mixture":
         L = 3 if L is None else L
-        if L % 2 == 0 or L < 3:
-            raise InvalidInput(
-                f"L = {L} is not allowed; a mixture needs an odd L >= 3 (an even sum vanishes on some sites)."
-            )
+        signs = getattr(law, "d", 1) == 1
+        if L < 2 or (signs and L % 2 == 0):
+            needs = "an odd L >= 3 (an even sum vanishes on some sites)" if signs else "L >= 2"
+            raise InvalidInput(f"L = {L} is not allowed; a mixture needs {needs}.")
         count, kind = (D, "D features") if D else (P, "P stored patterns")
         if count < L:
             raise InvalidInput(f"L = {L} is more than the {count} {kind}; lower L, or raise N or the load.")
@@ -295,19 +293,21 @@ def _members(start: str, L: int | None, law: Law, P: int, D: int) -> int | None:
     return 1 if start == "feature" else None
 
 
-def _size(name: str, load: float | None, N: int, symbol: str, what: str) -> int:
-    option = "--" + name.replace("_", "-")
-    if load is None:
+def _size(name: str, model: Any, N: int, symbol: str, what: str) -> int:
+    option, asked = "--" + name.replace("_", "-"), getattr(model, name, None)
+    if asked is None:
         raise InvalidInput(
             f"{name} is missing; the simulation needs the load {name} = {symbol}/N: give {option} or {name}=..."
         )
-    if not (math.isfinite(load) and load > 0):
-        raise InvalidInput(f"{name} = {load} is not allowed; give 0 < {name} < infinity ({symbol} = {name} N {what}).")
+    if not (math.isfinite(asked) and asked > 0):
+        raise InvalidInput(f"{name} = {asked} is not allowed; give 0 < {name} < infinity ({symbol} = {name} N {what}).")
+    load = float(getattr(model.per_site() if hasattr(model, "per_site") else model, name))
     count = round(load * N)
     if count < 1:
+        read = "" if load == asked else f" ({symbol}/N = {load:g}, from the effective load {asked:g})"
         raise InvalidInput(
-            f"{symbol} = round({name} N) = {count} {what} at {name} = {load:g}, N = {N}; at least 1 is needed, so "
-            f"raise N to {math.floor(0.5 / load) + 1} or more, or raise {name}."
+            f"{symbol} = round({name} N) = {count} {what} at {name} = {load:g}{read}, N = {N}; at least 1 is needed, "
+            f"so raise N to {math.floor(0.5 / load) + 1} or more, or raise {name}."
         )
     return count
 

@@ -151,7 +151,7 @@ def validate(
     >>> found.verdict in ("agrees", "underpowered")
     True
     """
-    from numerics.task import check_model
+    from numerics.arguments import check_model
 
     check_model(model)
     state = normalise(state, tuple(model.states), f"state of {model.name}")
@@ -247,7 +247,7 @@ def _mean_modulus(law: Any) -> float:
 
 
 def _sizes(N: Sequence[int]) -> tuple[int, ...]:
-    from numerics.task import listed
+    from numerics.arguments import listed
 
     if isinstance(N, numbers.Number):
         raise InvalidInput(f"N = {N} is one number; give the sizes in a list, as N=[{N}].")
