@@ -21,7 +21,16 @@ from scipy.optimize import brentq
 
 from theory.equations import FreeEnergy
 
-__all__ = ["Closure", "Explicit", "Loads", "cold_network", "exists_towards", "paramagnetic", "warm_network"]
+__all__ = [
+    "Closure",
+    "Explicit",
+    "Loads",
+    "cold_network",
+    "exists_towards",
+    "paramagnetic",
+    "replicon",
+    "warm_network",
+]
 
 Array = NDArray[np.float64]
 
@@ -93,7 +102,7 @@ def warm_network(
         state,
         alpha_T,
         reported={"q": q, "q_hat": q_hat, "p_d": p_d, "p": p, "p_d_hat": dp_hat + X / T, "p_hat": X / T},
-        replicon=1 - (alpha / T**2) * response * _fluctuations(alpha_T),
+        replicon=replicon(loads, response / T**2),
         transverse=None if across is None else 1 - (alpha_T * dp_hat / T) * across,
         bounded=bounded,
     )
@@ -141,7 +150,7 @@ def cold_network(
         alpha_T,
         reported={"q": sympy.S.One, "q_hat": q_hat, "p_d": p_d, "p": p_d, "p_d_hat": None, "p_hat": None}
         | {"chi": chi, "dp": dp, "dp_hat": dp_hat, "X": X},
-        replicon=None if response is None else 1 - alpha * response * _fluctuations(alpha_T),
+        replicon=None if response is None else replicon(loads, response),
         transverse=None if across is None else 1 - alpha_T * dp_hat * across,
         bounded=bounded,
     )
@@ -156,10 +165,23 @@ def _determinants(alpha_T: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
     return 1 - k1 * dp - ks * chi, 1 - alpha_T * dp_hat * chi
 
 
-def _fluctuations(alpha_T: sympy.Expr) -> sympy.Expr:
+def replicon(loads: Loads, response: sympy.Expr, *, examples: bool = True) -> sympy.Expr:
+    """Positive where replica symmetry is stable.
+
+    Parameters
+    ----------
+    loads : Loads
+    response : Expr
+        Average squared response of a spin, per component.
+    examples : bool
+        Whether fluctuations of the overlaps move the channels of examples too, or those of features alone.
+    """
+    alpha_T = loads.alpha / loads.alpha_d
     Delta_1, Delta_2 = _determinants(alpha_T)
-    out = (ks + k1 / Delta_2**2) ** 2 / (Delta_1**2 - alpha_T * (k1 * chi / Delta_2) ** 2)
-    return out + alpha_T * (dp_hat / Delta_2) ** 2
+    out = alpha_T * (dp_hat / Delta_2) ** 2
+    if examples:
+        out += (ks + k1 / Delta_2**2) ** 2 / (Delta_1**2 - alpha_T * (k1 * chi / Delta_2) ** 2)
+    return 1 - loads.alpha * response * out
 
 
 def _condensed_terms(state: str, L: int, alpha_T: sympy.Expr) -> sympy.Expr:

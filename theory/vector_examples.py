@@ -24,7 +24,7 @@ from theory import quadrature
 from theory.exact import Arithmetic, Multiprecision, Number, Refused
 from theory.exact_sites import site_orders
 from theory.sites import ExampleSite, ExampleSiteZero, Index, SiteTerm, antisymmetric, feature_sum
-from theory.vector_sites import VectorZero, vector_site
+from theory.vector_sites import Sector, VectorZero, vector_site
 from theory.walks import Rule, gauss_rule, walk
 
 __all__ = ["SumAcross", "VectorExample", "VectorSum", "example_term", "latent_rule", "sum_across", "sum_term"]
@@ -162,7 +162,7 @@ class SumAcross(VectorSum):
 
 
 @functools.lru_cache(maxsize=1024)
-def _averaged(base: Any, d: int, size: int, zero_temperature: bool, response: bool = False) -> Any:
+def _averaged(base: Any, d: int, size: int, zero_temperature: bool, response: Sector | None = None) -> Any:
     """The average of one family over sums of so many vectors, as a SymPy function class."""
     family = vector_site(d, zero_temperature=zero_temperature, response=response)
     declared = {"family": family, "dimension": family.dimension, "residual_entropy": family.residual_entropy}
@@ -170,7 +170,13 @@ def _averaged(base: Any, d: int, size: int, zero_temperature: bool, response: bo
 
 
 def example_term(
-    d: int, M: sympy.Expr, S: sympy.Expr, V: sympy.Expr, *, zero_temperature: bool = False, response: bool = False
+    d: int,
+    M: sympy.Expr,
+    S: sympy.Expr,
+    V: sympy.Expr,
+    *,
+    zero_temperature: bool = False,
+    response: Sector | None = None,
 ) -> sympy.Expr:
     """``E F(M + S rho, V)`` over the latent length of an example.
 
@@ -184,7 +190,7 @@ def example_term(
 
 
 def sum_term(
-    d: int, L: int, M: sympy.Expr, V: sympy.Expr, *, zero_temperature: bool = False, response: bool = False
+    d: int, L: int, M: sympy.Expr, V: sympy.Expr, *, zero_temperature: bool = False, response: Sector | None = None
 ) -> sympy.Expr:
     """``E F(M R, V)`` over the sum of L unit vectors of d components.
 

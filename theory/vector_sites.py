@@ -14,7 +14,7 @@ import functools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import sympy
@@ -34,6 +34,7 @@ from theory.sites import Index, Ising, IsingZero, SiteTerm
 
 __all__ = [
     "LARGEST_DIMENSION",
+    "Sector",
     "Vector",
     "VectorResponse",
     "VectorResponseZero",
@@ -42,10 +43,12 @@ __all__ = [
     "checked_dimension",
     "mean_length",
     "power_ratio",
+    "response_weights",
     "vector_site",
 ]
 
 Array = NDArray[np.float64]
+Sector = Literal["isotropic", "symmetric", "antisymmetric"]
 
 LARGEST_DIMENSION = 200
 _SCIPY_UP_TO = 10.0  # b of 1F1(a; b; -z), beyond which scipy loses digits, and all of them at b = 100
@@ -104,19 +107,34 @@ class Vector(_Rotational):
 class VectorResponse(Vector):
     r"""``E_z d_1^k Delta^n tr C^2`` at T > 0, with the response ``C = <ss> - <s><s>`` of a spin to its field.
 
-    ``tr C^2 = g''(x)^2 + (d-1) (g'(x)/x)^2``; ``sech^4`` at d = 1.
+    ``tr C^2 = g''(x)^2 + (d-1) (g'(x)/x)^2``; ``sech^4`` at d = 1.  Other sectors: see `response_weights`.
     """
 
     symbol = "S"
     squared = True
+    sector: ClassVar[Sector] = "isotropic"
+
+    @classmethod
+    def exact_orders(cls, arithmetic: Any, indices: Sequence[Index], fields: Sequence[Any]) -> list[Any]:
+        """To any number of digits in the isotropic sector."""
+        if cls.sector != "isotropic":
+            from theory.exact import Refused
+
+            raise Refused(f"the {cls.sector} response is known in double precision only.")
+        return super().exact_orders(arithmetic, indices, fields)
 
     @classmethod
     def jet(cls, x: Array, count: int) -> Jet:
         first = log_partition(cls.dimension, x, count + 2)[1:]  # D g, D^2 g, ...
         across, square = first[: count + 1], [x * x, np.full_like(x, 2.0), *[np.zeros_like(x)] * count]
         along_field = [a + b for a, b in zip(across, jet_product(square[: count + 1], first[1:]), strict=True)]
-        parallel, normal = jet_product(along_field, along_field), jet_product(across, across)
-        return [a + (cls.dimension - 1) * b for a, b in zip(parallel, normal, strict=True)]
+        products = (
+            jet_product(across, across),
+            jet_product(across, along_field),
+            jet_product(along_field, along_field),
+        )
+        u, v, w = response_weights(cls.dimension, cls.sector)
+        return [u * a + v * b + w * c for a, b, c in zip(*products, strict=True)]
 
     @classmethod
     def orders(cls, indices: Sequence[Index], fields: Sequence[Array], *, refine: int = 1) -> list[Array]:
@@ -155,7 +173,7 @@ class VectorResponseZero(VectorZero):
 
 
 @functools.lru_cache(maxsize=1024)
-def vector_site(d: int, *, zero_temperature: bool = False, response: bool = False) -> type[_Rotational]:
+def vector_site(d: int, *, zero_temperature: bool = False, response: Sector | None = None) -> type[_Rotational]:
     """The family of spins with d components as a SymPy function class.
 
     Parameters
@@ -164,8 +182,9 @@ def vector_site(d: int, *, zero_temperature: bool = False, response: bool = Fals
         1 to `LARGEST_DIMENSION`.
     zero_temperature : bool
         ``|h|`` in place of g.
-    response : bool
-        Averages of the squared response; at T = 0 those of ``|h|^{-2}``, which need d >= 3.
+    response : {'isotropic', 'symmetric', 'antisymmetric'} or None
+        Averages of the squared response in one sector (`response_weights`); at T = 0 those of ``|h|^{-2}``, which need
+        d >= 3 and are the same for all sectors.
 
     Raises
     ------
@@ -173,6 +192,8 @@ def vector_site(d: int, *, zero_temperature: bool = False, response: bool = Fals
         If d is no whole number in the range, or the average diverges.
     """
     d = checked_dimension(d)
+    if response not in (None, "isotropic") and d == 1:
+        raise InvalidInput(f"d = 1 has no {response} overlaps; give d >= 2.")
     if zero_temperature and response and d < 3:
         raise InvalidInput(f"d = {d} has no squared response at temperature = 0 (E 1/h^2 diverges); give d >= 3.")
     base: type[_Rotational] = {
@@ -180,10 +201,35 @@ def vector_site(d: int, *, zero_temperature: bool = False, response: bool = Fals
         (False, True): VectorResponse,
         (True, False): VectorZero,
         (True, True): VectorResponseZero,
-    }[zero_temperature, response]
+    }[zero_temperature, response is not None]
     # The entropy of a continuous spin falls like the logarithm of T.
-    declared = {"dimension": d, "residual_entropy": 0.0 if d == 1 else -math.inf}
-    return type(f"{base.__name__}_{d}", (base,), declared)
+    declared: dict[str, Any] = {"dimension": d, "residual_entropy": 0.0 if d == 1 else -math.inf}
+    name = f"{base.__name__}_{d}"
+    if response is not None and not zero_temperature:
+        declared["sector"] = response
+        name += "" if response == "isotropic" else f"_{response}"
+    return type(name, (base,), declared)
+
+
+def response_weights(d: int, sector: Sector) -> tuple[float, float, float]:
+    r"""How fluctuations of the overlap matrix of two replicas feel the response of a spin, as (A^2, A B, B^2).
+
+    ``C = A (1 - h h^T) + B h h^T`` with ``A = g'(x)/x``, ``B = g''(x)`` and h uniform in direction.  A fluctuation
+    ``delta`` of the overlaps ``s_a s'_b`` in the replicon sector feels ``E C delta C``, which is ``delta`` times 1/d of
+    the sum with these weights: isotropic ``delta`` commute with rotations, and there are symmetric traceless and
+    antisymmetric ones (d >= 2; the latter are antisymmetric in replicas too).  ``E tr(delta^T C delta C) <=
+    E tr(C^2) tr(delta^T delta)/d`` by Cauchy and Schwarz: the isotropic one is the largest.
+
+    Examples
+    --------
+    >>> response_weights(3, "isotropic"), response_weights(2, "symmetric"), response_weights(3, "antisymmetric")
+    ((2.0, 0.0, 1.0), (0.5, 1.0, 0.5), (1.0, 2.0, 0.0))
+    """
+    if sector == "isotropic":
+        return (d - 1.0, 0.0, 1.0)
+    if sector == "antisymmetric":
+        return (d - 2.0, 2.0, 0.0)
+    return ((d * d - 2.0) / (d + 2.0), 2.0 * d / (d + 2.0), 2.0 / (d + 2.0))
 
 
 def checked_dimension(d: Any) -> int:

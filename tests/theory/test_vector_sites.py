@@ -112,7 +112,7 @@ def test_one_component_is_the_ising_family():
     # The radial integral knows nothing of that, and agrees.
     radial = radial_orders(vector_site(1), ORDERS, [f[:1] for f in fields])
     np.testing.assert_allclose(radial, [v[:1] for v in vector_site(1).orders(ORDERS, fields)], rtol=1e-11)
-    response = vector_site(1, response=True)
+    response = vector_site(1, response="isotropic")
     expected = sech4(lambda n: Ising(n, sympy.Float(0.3), sympy.Float(0.5)))
     member = {n: Ising.orders([(n,)], [f[:1] for f in fields])[0][0] for n in (2, 4)}
     value = float(expected.xreplace({a: sympy.Float(member[a.index[0]]) for a in expected.atoms(Ising)}))
@@ -123,7 +123,7 @@ def test_one_component_is_the_ising_family():
 @pytest.mark.parametrize("d", [2, 3, 10])
 def test_squared_response_is_that_of_bessel_functions(d):
     M, R = 1.7, 2.3
-    got = vector_site(d, response=True).orders([(0, 0)], [np.array([M]), np.array([R])])[0][0]
+    got = vector_site(d, response="isotropic").orders([(0, 0)], [np.array([M]), np.array([R])])[0][0]
     rule = radial_rule(d, np.array([M]), np.array([R]))
     from scipy.special import ive
 
@@ -141,7 +141,7 @@ def test_zero_temperature_is_the_gaussian_smoothing_of_the_length(d):
     assert got[0][0] == pytest.approx((rule.weight * rule.length).sum(), rel=1e-13)
     assert got[1][0] == pytest.approx((rule.weight * (d - 1) / rule.length).sum(), rel=1e-11)
     if d > 2:
-        inverse = vector_site(d, zero_temperature=True, response=True).orders([(0, 0)], [np.array([M]), np.array([R])])
+        inverse = vector_site(d, zero_temperature=True, response="isotropic").orders([(0, 0)], [np.array([M]), np.array([R])])
         # 1/r^2 leaves a kink at r = 0, far out in the tail here.
         assert inverse[0][0] == pytest.approx((rule.weight / rule.length**2).sum(), rel=1e-6)
 
@@ -201,7 +201,7 @@ def test_dimensions_out_of_range_are_refused(d):
 
 def test_a_diverging_average_is_refused():
     with pytest.raises(InvalidInput, match="give d >= 3"):
-        vector_site(2, zero_temperature=True, response=True)
+        vector_site(2, zero_temperature=True, response="isotropic")
 
 
 def test_mean_length_is_that_of_the_chi_law():

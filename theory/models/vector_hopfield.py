@@ -103,7 +103,7 @@ class VectorHopfield(Model):
             + (alpha / (2 * d**2)) * q_hat * chi
             - (tau / d) * vector_site(self.d)(0, 0, *fields)
         )
-        response = vector_site(self.d, response=True)(0, 0, *fields)
+        response = vector_site(self.d, response="isotropic")(0, 0, *fields)
         declared = self._declared(f, M, q, Delta, replicon=1 - alpha / (tau * Delta) ** 2 * response)
         return declared.restricted({chi: d / tau, q_hat: sympy.S.Zero}) if state == "paramagnet" else declared
 
@@ -120,7 +120,7 @@ class VectorHopfield(Model):
         )
         replicon = None
         if self.d >= 3:  # otherwise E 1/h^2 diverges
-            response = vector_site(self.d, zero_temperature=True, response=True)(0, 0, *fields)
+            response = vector_site(self.d, zero_temperature=True, response="isotropic")(0, 0, *fields)
             replicon = 1 - alpha * (d - 1) / (d * Delta) ** 2 * response
         return self._declared(f, M, sympy.S.One, Delta, replicon=replicon)
 

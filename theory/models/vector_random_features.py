@@ -24,14 +24,23 @@ import sympy
 from theory.ensembles import Coefficients, VectorRandomFeaturePatterns
 from theory.equations import FreeEnergy
 from theory.errors import InvalidInput
-from theory.feature_network import Closure, Explicit, Loads, cold_network, exists_towards, paramagnetic, warm_network
+from theory.feature_network import (
+    Closure,
+    Explicit,
+    Loads,
+    cold_network,
+    exists_towards,
+    paramagnetic,
+    replicon,
+    warm_network,
+)
 from theory.model import Limit, Model, Parameter, normalise, register
 from theory.models.random_features import RandomFeatures
 from theory.models.vector_hopfield import VectorHopfield
 from theory.sites import feature_sum
 from theory.vector_channels import MIXINGS, VARIANTS, Channels
 from theory.vector_examples import example_term, sum_across, sum_term
-from theory.vector_sites import mean_length, vector_site
+from theory.vector_sites import Sector, mean_length, response_weights, vector_site
 from theory.walks import walk
 
 __all__ = ["MIXINGS", "VARIANTS", "VectorRandomFeatures", "kappa_1_squared"]
@@ -146,7 +155,7 @@ class VectorRandomFeatures(Model):
             L,
             self._loads,
             entropic=self._site(state, L, V, T) / d,
-            response=d * self._site(state, L, V, T, response=True),
+            response=d * self._site(state, L, V, T, response="isotropic"),
             across=d * sum_across(self.d, L, d * m_hat / T, V) if state == "mixture" else None,
         )
         return paramagnetic(warm) if state == "paramagnet" else warm
@@ -154,7 +163,7 @@ class VectorRandomFeatures(Model):
     def ground_state_energy(self, state: str, L: int) -> FreeEnergy:
         """The energy per component at T = 0; replica symmetry can be stable for d >= 3."""
         d, V = sympy.Integer(self.d), self._loads.alpha * q_hat / self.d
-        inverse_square = self._site(state, L, V, None, response=True) if self.d >= 3 else None
+        inverse_square = self._site(state, L, V, None, response="isotropic") if self.d >= 3 else None
         return cold_network(
             state,
             L,
@@ -164,17 +173,41 @@ class VectorRandomFeatures(Model):
             across=sum_across(self.d, L, m_hat, V, zero_temperature=True) if state == "mixture" else None,
         )
 
+    def replicon(self, state: str, L: int, sector: Sector) -> sympy.Expr | None:
+        """Stability of replica symmetry against overlap matrices of two replicas in one sector.
+
+        Isotropic fluctuations move all channels.  Symmetric traceless and antisymmetric ones move all channels of
+        scalar couplings; those of tensor couplings not at all, and those of phasors if antisymmetric (the phase).  With
+        features mixed by matrices they move the channels of features in all cases.  None where nothing moves, or the
+        response diverges (d = 2 at T = 0).
+        """
+        whole = sector == "isotropic" or self.variant == "scalar"
+        whole = whole or (self.variant == "phasor" and sector == "antisymmetric")
+        if not whole and self.mixing == "scalar":
+            return None
+        d = sympy.Integer(self.d)
+        if self.temperature:
+            V = self._loads.alpha * d * q_hat / T**2
+            response = d * self._site(state, L, V, T, response=sector) / T**2
+        elif self.d >= 3:
+            V = self._loads.alpha * q_hat / d
+            across = sympy.nsimplify(response_weights(self.d, sector)[0], rational=True)
+            response = across / d * self._site(state, L, V, None, response=sector)
+        else:
+            return None
+        return replicon(self._loads, response, examples=whole)
+
     @property
     def _loads(self) -> Loads:
         per = self.channels.per_load
         return Loads(per["alpha"] * alpha, per["alpha_d"] * alpha_d)
 
     def _site(
-        self, state: str, L: int, V: sympy.Expr, warm: sympy.Expr | None, *, response: bool = False
+        self, state: str, L: int, V: sympy.Expr, warm: sympy.Expr | None, *, response: Sector | None = None
     ) -> sympy.Expr:
         """Average over the field of one spin; the argument of g is ``d h/T`` for the field h of a unit vector."""
         unit = sympy.S.One if warm is None else self.d / warm
-        options = {"zero_temperature": warm is None, "response": response}
+        options: dict[str, Any] = {"zero_temperature": warm is None, "response": response}
         if state == "example":
             return example_term(self.d, m * unit, t_hat * unit, V, **options)
         if state in ("feature", "mixture"):
@@ -293,11 +326,16 @@ class VectorRandomFeatures(Model):
 
     def per_site(self) -> VectorRandomFeatures:
         """The same point with loads P/N and D/N."""
-        loads = self._both_loads()
+        loads = self.channels.both({"alpha": self.alpha, "alpha_d": self.alpha_d})
         return replace(self, alpha=loads["alpha_per_site"], alpha_d=loads["alpha_d_per_site"], effective=False)
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> VectorRandomFeaturePatterns:
         """Unit vectors along superpositions of isotropic features; the RS theory describes dense coefficients."""
+        if self.mixing != "scalar":
+            raise InvalidInput(
+                f"mixing '{self.mixing}' is not simulated (samples mix features by numbers); its theory is there: use "
+                "solve or threshold, or simulate mixing 'scalar'."
+            )
         return VectorRandomFeaturePatterns(self.d, cast(Coefficients, coefficients), L_train)
 
 
