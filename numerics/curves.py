@@ -129,8 +129,15 @@ class Curves:
         return cls(**entries)
 
 
-def histogram(samples: Sequence[ArrayLike], edges: ArrayLike) -> Curve:
-    """Density of numbers, of all of them also where some lie outside the bins, with its error over samples.
+def histogram(samples: Sequence[ArrayLike], edges: ArrayLike, *, total: int | None = None) -> Curve:
+    """Density of numbers, with its error over samples.
+
+    Parameters
+    ----------
+    samples : sequence of (n,) array
+    edges : (k + 1,) array
+    total : int, optional
+        How many numbers a sample has, in case they are not all given; those outside the bins count.
 
     Examples
     --------
@@ -138,7 +145,7 @@ def histogram(samples: Sequence[ArrayLike], edges: ArrayLike) -> Curve:
     (0.75, 1.0)
     """
     ends = np.asarray(edges, dtype=np.float64)
-    rows = [np.histogram(np.asarray(s), bins=ends)[0] / (np.size(s) * np.diff(ends)) for s in samples]
+    rows = [np.histogram(np.asarray(s), bins=ends)[0] / ((total or np.size(s)) * np.diff(ends)) for s in samples]
     error = np.std(rows, axis=0, ddof=1) / math.sqrt(len(rows)) if len(rows) > 1 else np.full(len(ends) - 1, math.nan)
     return _curve(ends, np.mean(rows, axis=0), error)
 

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from numerics import rng, vector_disorder
 from numerics.alignment import align
 from numerics.arguments import check_count
-from numerics.curves import Curves, average_in_bins, histogram
+from numerics.curves import Curve, Curves, average_in_bins, histogram
+from numerics.dynamics import chosen
 from numerics.estimate import Measurement, fraction, mean
 from numerics.provenance import provenance
-from numerics.riemannian import LARGEST_DENSE, MinimumSpectrum, spectrum_of_minimum
+from numerics.riemannian import LARGEST_DENSE, METHODS, MinimumSpectrum, spectrum_of_minimum
 from numerics.shifted_hessian import settled
 from numerics.simulate import parameters_of
 from numerics.task import Task, task
@@ -27,7 +28,7 @@ from numerics.vector_starts import named_start
 from theory.ensembles import IsotropicPatterns, VectorRandomFeaturePatterns
 from theory.errors import InvalidInput
 
-__all__ = ["Minima", "minima"]
+__all__ = ["Minima", "minima", "planned"]
 
 Array = NDArray[np.float64]
 
@@ -81,15 +82,16 @@ class Minima:
         found = [s.verdict for s in self.spectra]
         return {word: found.count(word) for word in sorted(set(found))}
 
-    def density(self, edges: ArrayLike) -> Any:
-        """Density of the eigenvalues, a Curve; of all of them by LAPACK only."""
-        return histogram([s.eigenvalues for s in self.spectra], edges)
+    def density(self, edges: ArrayLike) -> Curve:
+        """Density of the eigenvalues, a Curve; by Lanczos' method only up to the highest of those found."""
+        first = self.spectra[0]
+        return histogram([s.eigenvalues for s in self.spectra], edges, total=(first.d - 1) * first.N)
 
-    def participation(self, edges: ArrayLike) -> Any:
+    def participation(self, edges: ArrayLike) -> Curve:
         """Mean of ``N sum_i |psi_i|^4`` in bins of eigenvalues, a Curve."""
         return average_in_bins([(s.eigenvalues, s.participation) for s in self.spectra], edges)
 
-    def field_density(self, edges: ArrayLike) -> Any:
+    def field_density(self, edges: ArrayLike) -> Curve:
         """Density of the lengths of local fields, a Curve."""
         return histogram(list(self.fields), edges)
 
@@ -198,25 +200,7 @@ def minima(
     began = time.perf_counter()
     check_count("samples", samples, 1)
     check_count("workers", workers, 1)
-    plan = task(model, N, start=start, seed=seed, **(options or {}))
-    d = int(getattr(plan.law, "d", 1))
-    if plan.couplings is None or d < 2:
-        which = str(model.name) + ("" if plan.couplings is None else f" with d = {d}")
-        raise InvalidInput(
-            f"{which} has Ising spins, which cannot turn, so its minima have no Hessian; give a model of vectors with "
-            "d >= 2."
-        )
-    if plan.temperature > 0.0:
-        raise InvalidInput(
-            f"temperature = {plan.temperature:g} is not allowed; minima of the energy are those at temperature 0, so "
-            "leave the temperature out."
-        )
-    if method == "lapack" and N * d > LARGEST_DENSE:
-        n = (d - 1) * N
-        raise InvalidInput(
-            f"N d = {N * d} is too large for LAPACK, whose matrices would take {24 * n * n / 2**30:.3g} GiB; give "
-            f"N d <= {LARGEST_DENSE}, or method 'lanczos' for the lowest eigenvalues."
-        )
+    plan = planned(model, N, start=start, seed=seed, method=method, options=options)
     rows = []
     with ThreadPoolExecutor(max_workers=int(workers)) as pool:
         for row in pool.map(lambda index: _minimum(plan, index, method, k), range(int(samples))):
@@ -232,6 +216,44 @@ def minima(
         values={name: [r[2][name] for r in rows] for name in names},
         seconds=time.perf_counter() - began,
     )
+
+
+def planned(
+    model: Any,
+    N: int,
+    *,
+    start: str = "example",
+    seed: int = 0,
+    method: str = "auto",
+    options: Mapping[str, Any] | None = None,
+) -> Task:
+    """Validate the arguments of `minima`, without drawing anything.
+
+    Raises
+    ------
+    InvalidInput
+        As `minima`.
+    """
+    plan = task(model, N, start=start, seed=seed, **(options or {}))
+    d = int(getattr(plan.law, "d", 1))
+    if plan.couplings is None or d < 2:
+        which = str(model.name) + ("" if plan.couplings is None else f" with d = {d}")
+        raise InvalidInput(
+            f"{which} has Ising spins, which cannot turn, so its minima have no Hessian; give a model of vectors with "
+            "d >= 2."
+        )
+    if plan.temperature > 0.0:
+        raise InvalidInput(
+            f"temperature = {plan.temperature:g} is not allowed; minima of the energy are those at temperature 0, so "
+            "leave the temperature out."
+        )
+    if chosen(method, METHODS, "method") == "lapack" and N * d > LARGEST_DENSE:
+        n = (d - 1) * N
+        raise InvalidInput(
+            f"N d = {N * d} is too large for LAPACK, whose matrices would take {24 * n * n / 2**30:.3g} GiB; give "
+            f"N d <= {LARGEST_DENSE}, or method 'lanczos' for the lowest eigenvalues."
+        )
+    return plan
 
 
 def _minimum(plan: Task, index: int, method: str, k: int | None) -> tuple[MinimumSpectrum, Array, dict[str, float]]:

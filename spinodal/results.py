@@ -11,6 +11,7 @@ from numerics.files import reserved
 from theory.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from numerics.vector_minima import Minima
     from spinodal.diagrams import Diagram
     from theory.spectra import Spectrum
 
@@ -81,11 +82,11 @@ def _is_spectrum(result: Any) -> bool:
     return isinstance(result, Spectrum)
 
 
-def write_spectrum(found: Spectrum, netcdf: Path) -> None:
-    """Write a spectrum to a file that stands ready."""
+def write_spectrum(found: Spectrum, netcdf: Path, *, simulated: Minima | None = None) -> None:
+    """Write a spectrum, and perhaps simulated minima, to a file that stands ready."""
     from spinodal.spectrum_files import dataset
 
-    dataset(found).to_netcdf(netcdf, engine="h5netcdf")
+    dataset(found, simulated).to_netcdf(netcdf, engine="h5netcdf")
 
 
 def load(path: Path | str) -> Any:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from paper_figures.style import EXAMPLE, PUBLISHED, styled
+from numerics.vector_minima import Minima
+from paper_figures.style import EXAMPLE, PUBLISHED, shade, styled
 from theory.spectra import Spectrum
 
 __all__ = ["draw_spectrum"]
@@ -18,11 +19,12 @@ _SYMBOLS = {"alpha": r"$\alpha$", "temperature": r"$\tau$", "d": "$d$"}
 _COLOURS = {"example": EXAMPLE}
 _FAINT = 1e-12  # share of the highest density down to which the inset goes
 _SIDES, _WIDTH = (0.66, 0.12), 0.31  # of the inset, in shares of the panel
+_BINS = 40  # of simulated eigenvalues
 _LOCALISED = 1e4  # participation beyond which nothing is shown
 
 
-def draw_spectrum(found: Spectrum, path: Path) -> None:
-    """Draw into a file whose ending gives the format."""
+def draw_spectrum(found: Spectrum, path: Path, *, simulated: Minima | None = None) -> None:
+    """Draw into a file whose ending gives the format; points are simulated minima, with errors over samples."""
     # No window is opened whatever the reader's settings, and the style of a running session is left alone.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -38,6 +40,8 @@ def draw_spectrum(found: Spectrum, path: Path) -> None:
             axes, lowest = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1.0))
             _localisation(lowest, found, participation, colour)
         axes.plot(found.eigenvalue, found.density, color=colour)
+        if simulated is not None:
+            _measured(axes, lowest if participation is not None else None, found, simulated)
         for position, weight in found.atoms:
             axes.axvline(position, color=colour, linestyle=":", linewidth=0.8)
             axes.annotate(f"{weight:.3g}" if weight else "", (position, 0.97), xycoords=("data", "axes fraction"))
@@ -58,6 +62,26 @@ def _shown(found: Spectrum) -> tuple[float, float]:
     """The range that holds all but 1e-5 of the upper eigenvalues, from zero or below."""
     upper = float(np.interp(1.0 - 1e-5, found.cumulative, found.eigenvalue))
     return min(0.0, float(found.eigenvalue[0])), 1.03 * upper
+
+
+def _measured(axes: Axes, below: Axes | None, found: Spectrum, simulated: Minima) -> None:
+    """Points of simulated minima: density and participation in bins."""
+    top = (
+        min(s.eigenvalues[-1] for s in simulated.spectra)
+        if simulated.spectra[0].method == "lanczos"
+        else _shown(found)[1]
+    )
+    edges = np.linspace(0.0, float(top), _BINS + 1)
+    look = {**shade("#D55E00", 0, 1), "linestyle": ""}
+    panels = [(axes, simulated.density(edges))]
+    if below is not None:
+        panels.append((below, simulated.participation(edges)))
+    for panel, curve in panels:
+        x, y, error = curve.arrays()
+        panel.errorbar(x, y, yerr=np.nan_to_num(error), **look)
+    axes.text(
+        0.97, 0.02, f"points: $N = {simulated.plan.N}$", transform=axes.transAxes, ha="right", va="bottom", fontsize=6.5
+    )
 
 
 def _localisation(axes: Axes, found: Spectrum, participation: NDArray[np.float64], colour: str) -> None:

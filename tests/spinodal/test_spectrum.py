@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from xarray import load_dataset
 
 import spinodal as sp
 
@@ -72,6 +73,14 @@ def test_save_and_load(tmp_path):
         (("vector-hopfield", "--alpha", 0.02, "--out", "rho.txt"), "ends in .nc"),
         (("vector-hopfield", "--alpha", 0.02, "--figure", "rho.doc"), ".pdf or .png or .svg"),
         (("hopfield", "--alpha", 0.02), "declares no spectrum"),
+        (("vector-hopfield", "--alpha", 0.02, "--N", 100), "--N belongs to simulated minima; add --simulate"),
+        (("vector-hopfield", "--alpha", 0.02, "--simulate", "--N", 10), "raise N to 26 or more"),
+        (("vector-hopfield", "--alpha", 0.02, "--simulate", "--N", 200, "--samples", 0), "samples = 0"),
+        (("vector-hopfield", "--alpha", 0.02, "--simulate", "--N", 200, "--method", "lapak"), "did you mean 'lapack'"),
+        (
+            ("vector-hopfield", "--alpha", 0.02, "--simulate", "--N", 5000, "--method", "lapack"),
+            "would take 2.24 GiB; give N d <= 8192, or method 'lanczos'",
+        ),
     ],
 )
 def test_refusals_are_one_sentence(spinodal, arguments, part):
@@ -86,3 +95,38 @@ def test_a_state_that_does_not_exist_is_an_answer(spinodal, tmp_path):
     done = spinodal("spectrum", "vector-hopfield", "--alpha", 0.06, "--out", out, "--json")
     assert (done.code, done.data["status"]) == (3, "NO_SOLUTION")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("state", ["example", "spin-glass"])
+def test_simulated_minima_stand_beside_the_density(spinodal, tmp_path, state):
+    out, figure = tmp_path / "rho.nc", tmp_path / "rho.png"
+    done = spinodal(
+        *("spectrum", "vector-hopfield", "--alpha", 0.04, "--state", state, "--points", 100, "--simulate"),
+        *("--N", 100, "--samples", 2, "--seed", 3, "--out", out, "--figure", figure, "--json"),
+    )
+    assert done.code == 0
+    run = done.data["simulation"]
+    assert (run["N"], run["P"], run["samples"], run["seed"], run["method"]) == (100, 4, 2, 3, "lapack")
+    assert run["start"] == {"example": "example", "spin-glass": "random"}[state]
+    assert run["verdicts"] == {"minimum": 2}
+    assert run["largest_residual"] < 1e-12
+    assert np.shape(run["eigenvalue"]) == np.shape(run["participation"]) == (2, 200)
+    assert np.mean(run["eigenvalue"]) == pytest.approx(-2.0 * run["measurements"]["energy"]["value"], rel=1e-9)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    back = sp.load(out)
+    assert back.to_json()["mean"] == done.data["mean"]
+    assert not any(name.startswith("simulated") for name in back.curves)
+    stored = load_dataset(out, engine="h5netcdf")
+    assert np.array_equal(stored["simulated_eigenvalue"], run["eigenvalue"])
+    assert stored["simulated_field"].shape == (2, 100)
+    table = spinodal("spectrum", "vector-hopfield", "--alpha", 0.04, "--simulate", "--N", 100, "--samples", 1)
+    assert "1 minimum" in table.out
+
+
+def test_lanczos_gives_the_lower_edge_alone(spinodal, tmp_path):
+    done = spinodal(
+        *("spectrum", "vector-hopfield", "--alpha", 0.04, "--simulate", "--N", 100, "--samples", 2),
+        *("--method", "lanczos", "--figure", tmp_path / "rho.pdf", "--json"),
+    )
+    assert done.data["simulation"]["method"] == "lanczos"
+    assert np.shape(done.data["simulation"]["eigenvalue"]) == (2, 20)

@@ -43,6 +43,17 @@ def test_one_step_of_denoising(spinodal):
     assert "0.79105854" in table.out
 
 
+@pytest.mark.parametrize("model", [("vector-hopfield", "--d", 3), ("hopfield",)])
+def test_a_simulated_step_stands_beside_the_theory(spinodal, model):
+    arguments = ("denoise", *model, "--alpha", 0.5, "--m0", 0.5, "--N", 1000, "--samples", 8)
+    run = spinodal(*arguments, "--json").data["simulation"]
+    assert (run["N"], run["P"], run["samples"]) == (1000, 500, 8)
+    # Of Student's t with 7 degrees of freedom, beyond 21 in 1e-7 of all runs.
+    assert abs(run["deviation"]) < 21
+    assert run["m1"]["error"] < 0.02
+    assert "simulated m1, N = 1000" in spinodal(*arguments).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -57,6 +68,11 @@ def test_one_step_of_denoising(spinodal):
         (("simulate", "vector-hopfield", "--alpha", "0.02", "--N", "100"), "not simulated yet"),
         (("validate", "vector-hopfield", "--alpha", "0.02"), "not simulated yet"),
         (("denoise", "vector-hopfield", "--m0", "0.5"), "alpha is missing"),
+        (
+            ("denoise", "vector-hopfield", "--alpha", "0.1", "--m0", "0.5", "--samples", "4"),
+            "add --N, or leave --samples",
+        ),
+        (("denoise", "vector-hopfield", "--alpha", "0.1", "--m0", "0.5", "--N", "1"), "N = 1"),
         (("denoise", "vector-hopfield", "--alpha", "0.1", "--m0", "1.5"), "0 <= m0 <= 1"),
         (("denoise", "random-features", "--alpha", "0.1", "--alpha-d", "1", "--m0", "0.5"), "no closed form"),
     ],
