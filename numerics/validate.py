@@ -21,7 +21,8 @@ The rule, for one observable measured at sizes N_1 < N_2 < ...:
    verdict is *disagrees* if, beyond three errors, the fraction is below 1/2 and has not grown with N, else
    *underpowered*.
 5. At temperature > 0 theory speaks of equilibrium (in the state). If a sample that enters the means is not
-   equilibrated, the verdict is *underpowered*, whatever the numbers are.
+   equilibrated, the verdict is *underpowered*, whatever the numbers are. So it is at temperature 0 where vectors of
+   such a sample have not come to rest.
 
 Overall: *disagrees* if any observable does; *agrees* if none does and the order parameter agrees (m where something
 is condensed, else q at temperature > 0; all of them, where neither was compared); *underpowered* otherwise. With the
@@ -111,7 +112,8 @@ class Agreement:
     retrieved : dict of Measurement
         Fraction of samples that stayed in the state, by N; empty for states that nothing can leave.
     unequilibrated : dict of int
-        Samples in the means that are not equilibrated, by N; empty at temperature 0.
+        Samples in the means that are not equilibrated, by N; at temperature 0 those of vectors that have not come to
+        rest, and empty if there are none.
     rs_stable : bool or None
         Whether the replica-symmetric theory is stable there; None if not known.
     message : str
@@ -182,6 +184,8 @@ def agreement(
     leaves = records[0].start in _LEAVES
     retrieved = {r.N: r["retrieved_fraction"] for r, _ in pairs if "retrieved_fraction" in r.measurements}
     unequilibrated = {r.N: _unequilibrated(r) for r, _ in pairs if r.sampling is not None}
+    moving = {r.N: _unequilibrated(r, "converged") for r, _ in pairs if "converged" in r.values}
+    unequilibrated |= moving if any(moving.values()) else {}
     powers = exponent if isinstance(exponent, Mapping) else {}
     common_power = 1.0 if isinstance(exponent, Mapping) else exponent
     common = [
@@ -209,7 +213,7 @@ def agreement(
         )
     verdict, message = _overall(
         comparisons,
-        _restless(unequilibrated, condensed=leaves) or _left(retrieved if leaves else {}),
+        _restless(unequilibrated, condensed=leaves, moving=any(moving.values())) or _left(retrieved if leaves else {}),
         condensed=leaves,
     )
     return Agreement(verdict, comparisons, retrieved, unequilibrated, rs_stable, message, max_pull, effect)
@@ -303,16 +307,21 @@ def _in_state(record: Record, name: str) -> Measurement:
     return mean(values) if values.size else Measurement(math.nan, math.nan, 0)
 
 
-def _unequilibrated(record: Record) -> int:
-    return int((np.asarray(record.values["equilibrated"])[_stayed(record)] < 0.5).sum())
+def _unequilibrated(record: Record, name: str = "equilibrated") -> int:
+    return int((np.asarray(record.values[name])[_stayed(record)] < 0.5).sum())
 
 
-def _restless(unequilibrated: Mapping[int, int], *, condensed: bool) -> tuple[Verdict, str] | None:
+def _restless(unequilibrated: Mapping[int, int], *, condensed: bool, moving: bool) -> tuple[Verdict, str] | None:
     """Apply rule 5: what follows from samples that are not equilibrated."""
     bad = {N: count for N, count in unequilibrated.items() if count}
     if not bad:
         return None
     told = ", ".join(f"{count} at N = {N}" for N, count in bad.items())
+    if moving:
+        return (
+            "underpowered",
+            f"vectors have not come to rest in some samples ({told}); choose other loads or another N",
+        )
     # Tempering would leave a condensed state, by way of high temperatures.
     remedy = "give more sweeps" if condensed else "give more sweeps or the algorithm 'tempering'"
     return "underpowered", f"samples are not equilibrated ({told}); {remedy}"

@@ -190,9 +190,11 @@ def validate(
     for size in sizes:
         task(model, size, **options)
     nominal = solve(model, state, L=L)  # tells at once, before hours of simulation, if there is no such state
+    _refuse_saddle(nominal)
     if warm and state in CONDENSED:
         options["retrieved_above"] = _stays_above(model, nominal)
     records, solutions = [], []
+    per_site = model.per_site() if hasattr(model, "per_site") else model
     for size in sizes:
 
         def report(done: int, total: int, size: int = size) -> None:
@@ -201,11 +203,21 @@ def validate(
 
         record = simulate(model, size, **options, samples=samples, workers=workers, progress=report)
         records.append(record)
-        solutions.append(solve(dataclasses.replace(model, **record.loads), state, L=L))
+        solutions.append(solve(dataclasses.replace(per_site, **record.loads), state, L=L))
     predictions = [observables(model, s, r.loads["alpha"]) for s, r in zip(solutions, records, strict=True)]
     exponents = powers(solutions[-1], sizes[-1]) if warm else {}
     verdict = agreement(predictions, records, rs_stable=solutions[-1].rs_stable, exponent=exponents)
     return Validation(verdict, tuple(solutions), tuple(records))
+
+
+def _refuse_saddle(solution: Solution) -> None:
+    """Refuse a mixture that decays into one of its members: no dynamics stays there, whatever theory says of it."""
+    if solution.state == "mixture" and solution.transverse is not None and solution.transverse < 0.0:
+        raise InvalidInput(
+            f"the mixture of L = {solution.L} is a saddle there (transverse stability {solution.transverse:.3g}), and "
+            "a simulation leaves it for one of its members; validate the state 'feature', or a mixture that is stable "
+            "(solve tells: transverse stability above 0)."
+        )
 
 
 def powers(solution: Solution, N: int) -> _Powers:
@@ -231,7 +243,7 @@ def _stays_above(model: Any, solution: Solution) -> float:
 
 
 def _mean_modulus(law: Any) -> float:
-    """Return E|xi|, the m of a state that has the signs of an example."""
+    """Return E|xi|, the m of a state that has the signs of an example; vectors are examples themselves."""
     from theory.ensembles import RandomFeaturePatterns
 
     if not isinstance(law, RandomFeaturePatterns) or law.nonlinearity.binary:
@@ -259,7 +271,8 @@ def observables(model: Any, solution: Solution, alpha: float) -> dict[str, float
 
     With ``H/N = -(1/2) [n m^2 + alpha <u^2>] + (alpha/2) E sigma^2``, where n condensed examples contribute ``m^2``
     each and the last term removes the diagonal of J, the energy determines ``<u^2>`` of the other examples.  This is an
-    identity of every configuration, so it holds for thermal averages as well.
+    identity of every configuration, so it holds for thermal averages as well.  For vectors it holds per component, with
+    alpha the effective load ``n_ch P/(dN)``.
 
     Parameters
     ----------
@@ -274,19 +287,32 @@ def observables(model: Any, solution: Solution, alpha: float) -> dict[str, float
     dict of str to float
         m, t, p_d and, at temperature > 0, q as far as the model has them; energy; u2.
     """
-    from theory.ensembles import RandomFeaturePatterns
+    from theory.ensembles import IidPatterns, IsotropicPatterns
 
     found = {name: solution.order_parameters.get(name) for name in ("m", "t", "p_d")}
     if model.temperature:
         found["q"] = solution.order_parameters.get("q")
     found["energy"] = solution.energy
     law = model.pattern_law()
-    features = isinstance(law, RandomFeaturePatterns)
-    power = law.nonlinearity.kappa_1_squared + law.nonlinearity.kappa_star_squared if features else 1.0
+    features = not isinstance(law, IidPatterns | IsotropicPatterns)
+    load, power = _amplitudes(model, law, alpha)
     if solution.state not in CONDENSED:
         found["m"] = 0.0
     # Mixtures and features condense examples only where the examples are what is mixed.
     condensed = 1 if solution.state == "example" else 0 if features else solution.L or 1
     if solution.energy is not None and found["m"] is not None:
-        found["u2"] = power - (2.0 * solution.energy + condensed * found["m"] ** 2) / alpha
+        found["u2"] = power - (2.0 * solution.energy + condensed * found["m"] ** 2) / load
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _amplitudes(model: Any, law: Any, alpha: float) -> tuple[float, float]:
+    """Return the load P/N per channel and component, and the mean power of an example."""
+    from theory.ensembles import IsotropicPatterns, RandomFeaturePatterns, VectorRandomFeaturePatterns
+
+    if isinstance(law, IsotropicPatterns | VectorRandomFeaturePatterns):
+        from numerics.vector_observables import channels
+
+        return channels(model.couplings, law.d) * alpha / law.d, 1.0
+    if isinstance(law, RandomFeaturePatterns):
+        return alpha, law.nonlinearity.kappa_1_squared + law.nonlinearity.kappa_star_squared
+    return alpha, 1.0

@@ -60,17 +60,23 @@ RetrievedAbove = Annotated[
 Workers = Annotated[int, typer.Option("--workers", help="Samples at a time; the result does not depend on it.")]
 Threads = Annotated[int, typer.Option("--threads", help="Threads per sample; the result does not depend on it.")]
 Engine = Annotated[str, typer.Option("--engine", help="Form of the couplings; the result does not depend on it.")]
-Backend = Annotated[str, typer.Option("--backend", help="cpu, gpu, or reference (slow and simple).")]
+Backend = Annotated[str, typer.Option("--backend", help="cpu, gpu (Ising spins), or reference (slow and simple).")]
 Tie = Annotated[
     str | None, typer.Option("--tie", show_default="keep", help="T = 0: a spin in zero field: keep or plus.")
 ]
 Order = Annotated[
     str | None,
-    typer.Option("--order", show_default="random", help="T = 0: random, sequential, greedy or synchronous."),
+    typer.Option(
+        "--order", show_default="random", help="T = 0: random, sequential, greedy (Ising spins) or synchronous."
+    ),
 ]
 Algorithm = Annotated[
     str | None,
-    typer.Option("--algorithm", show_default="metropolis", help="T > 0: metropolis, heat-bath or tempering."),
+    typer.Option(
+        "--algorithm",
+        show_default="metropolis; vectors: heat-bath",
+        help="T > 0: metropolis, heat-bath or tempering; vectors: heat-bath or heat-bath+over-relaxation.",
+    ),
 ]
 Sweeps = Annotated[
     int | None,
@@ -141,7 +147,7 @@ def simulate(
             record.save(draft)
 
     data = record.to_json()
-    remark = ""
+    remark = _moving(record)
     if record.sampling is not None:
         remark = str(record.sampling["message"])
         data = {**data, "equilibrated": record.equilibrated, "message": remark}
@@ -157,6 +163,14 @@ def simulate(
             console.print(f"wrote {out}", markup=False)
 
     return Answer(data, show, remark=remark)
+
+
+def _moving(record: Record) -> str:
+    """A sentence on vectors that have not come to rest; empty where all have."""
+    moving = sum(value < 0.5 for value in record.values.get("converged", ()))
+    if not moving:
+        return ""
+    return f"{moving} of {record.samples} samples ended before their vectors came to rest; do not trust their averages."
 
 
 def _equilibration(sampling: dict[str, Any], samples: int) -> str:
@@ -188,11 +202,21 @@ def _title(record: Record) -> str:
     return ", ".join([f"{record.model} from {record.start}", *told, count])
 
 
+def _omitted(declared: Declaration) -> set[str]:
+    """Options that mean nothing for a model; in no field a vector stays as it is."""
+    vectors = {"tie"} if "d" in {p.name for p in declared.structural} else set()
+    return without_features(declared) | vectors
+
+
 def without_features(declared: Declaration) -> set[str]:
     """Options of the law of the examples; a model without features has no such law."""
     return set() if "feature" in declared.states else {"coefficients", "L_train"}
 
 
 VERB = Verb(
-    "simulate", "Run the dynamics at finite N, at zero temperature or above, and measure.", simulate, without_features
+    "simulate",
+    "Run the dynamics at finite N, at zero temperature or above, and measure.",
+    simulate,
+    _omitted,
+    {"tie": "a vector in no field stays as it is, so leave the rule out"},
 )
