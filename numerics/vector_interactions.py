@@ -19,13 +19,13 @@ taken from them in double precision with either engine.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numerics.vector_input import unit_vectors, valid_couplings, valid_patterns
 from theory.errors import InvalidInput, nearest
 
 __all__ = [
@@ -42,7 +42,6 @@ KINDS = ("tensor", "scalar", "phasor")
 ENGINES = ("overlap", "dense")
 PRECISIONS = ("float32", "float64")
 
-_UNIT = 1e-4  # how far a norm may be from 1: float32 vectors, and those of a file of five digits
 _CHUNK = 2**22  # numbers converted to double precision at a time
 
 
@@ -68,7 +67,7 @@ class VectorInteractions:
         with them phasors have tensor couplings).
     own : (N, d, d) or (N,) float64 array or None
         What a field by overlaps must lose, the coupling of a spin to itself: ``sum_c xi_i xi_i^T``, or for scalar
-        couplings ``sum_mu |xi_i|^2``.
+        couplings ``sum_mu |xi_i|^2``; None where it takes more room than the patterns (d > C).
     couplings : array or None
         Engine 'dense', in units of `scale`: (N, d, d, N) tensors [i, a, b, j], (N, N) scalars, or (2, N, N) real and
         imaginary parts.
@@ -130,20 +129,26 @@ class VectorInteractions:
         return float(energies[0]) if states.ndim == 2 else energies
 
     def _by_patterns(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        assert self.patterns is not None and self.own is not None
+        assert self.patterns is not None
         flat = vectors.reshape(len(vectors), -1)
         overlaps = np.zeros((len(vectors), self.patterns.shape[2]))
         for rows, part in self._parts():
             overlaps += flat[:, rows.start * self.d : rows.stop * self.d] @ part.reshape(-1, part.shape[2])
         out = np.empty_like(flat)
         for rows, part in self._parts():
-            out[:, rows.start * self.d : rows.stop * self.d] = overlaps @ part.reshape(-1, part.shape[2]).T
+            sites = slice(rows.start * self.d, rows.stop * self.d)
+            out[:, sites] = overlaps @ part.reshape(-1, part.shape[2]).T
+            if self.own is None:
+                itself = np.einsum("rna,nac->rnc", vectors[:, rows], part)
+                out[:, sites] -= np.einsum("nac,rnc->rna", part, itself).reshape(len(out), -1)
         found = out.reshape(vectors.shape)
-        found -= np.einsum("nab,rnb->rna", self.own, vectors)
+        if self.own is not None:
+            found -= np.einsum("nab,rnb->rna", self.own, vectors)
         return found * self.scale
 
     def _by_scalar_patterns(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        assert self.patterns is not None and self.own is not None
+        assert self.patterns is not None
+        assert self.own is not None
         R, N, d = vectors.shape
         columns = vectors.transpose(1, 0, 2).reshape(N, R * d)
         overlaps = np.zeros((self.patterns[0].size, R * d))
@@ -212,7 +217,7 @@ def vector_interactions(
     (True, True, (50, 2, 2, 50))
     """
     chosen = _chosen(kind, engine, precision)
-    given = _patterns(patterns)
+    given = valid_patterns(patterns)
     P, N, d = given.shape
     if kind == "phasor" and d != 2:
         raise InvalidInput(f"phasor couplings need d = 2 components, but patterns have {d}; use 'tensor' or 'scalar'.")
@@ -220,8 +225,7 @@ def vector_interactions(
     if kind == "phasor":
         turned = np.stack([-by_site[:, 1], by_site[:, 0]], axis=1)
         by_site = np.concatenate([by_site, turned], axis=2)
-    wide = by_site.astype(np.float64, copy=False)
-    own = np.einsum("nac,nac->n", wide, wide) if kind == "scalar" else np.matmul(wide, wide.transpose(0, 2, 1))
+    own = _on_itself(by_site, kind)
     if engine == "auto":
         engine = _quicker(kind, N, P, d)
     couplings = _formed(by_site, kind) if engine == "dense" else None
@@ -252,103 +256,13 @@ def from_couplings(J: ArrayLike, *, kind: str, d: int | None = None, precision: 
     [[0.0, 1.0], [0.0, -1.0]]
     """
     chosen = _chosen(kind, "dense", precision)
-    stored, components = _validated(J, kind, d)
+    stored, components = valid_couplings(J, kind, d)
     N = stored.shape[1] if kind == "phasor" else len(stored)
     largest = max(float(np.abs(row).sum()) for row in (stored.swapaxes(0, 1) if kind == "phasor" else stored))
     zero = 4.0 * float(np.finfo(chosen).eps) * largest
     return VectorInteractions(
         kind, "dense", N, components, None, precision, 1.0, zero, couplings=stored.astype(chosen, copy=False)
     )
-
-
-def _validated(J: ArrayLike, kind: str, d: int | None) -> tuple[NDArray[np.float64], int]:
-    """Return couplings as they are stored, and the number of components."""
-    try:
-        given = np.asarray(J)
-    except ValueError:  # rows of different lengths
-        given = np.empty(0, dtype=object)
-    if given.dtype.kind not in ("biufc" if kind == "phasor" else "biuf"):
-        raise InvalidInput(f"{kind} couplings are not an array of numbers; give a symmetric array of them.")
-    square = (
-        given.ndim == (4 if kind == "tensor" else 2)
-        and given.shape[: given.ndim // 2] == given.shape[given.ndim // 2 :]
-    )
-    if not square or given.size == 0:
-        form = "(N, d, N, d)" if kind == "tensor" else "(N, N)"
-        raise InvalidInput(f"{kind} couplings have shape {given.shape}; give {form} with N >= 1.")
-    components = {"tensor": given.shape[1] if given.ndim == 4 else 0, "scalar": d, "phasor": 2}[kind]
-    if isinstance(components, bool) or not isinstance(components, int | np.integer) or components < 1:
-        raise InvalidInput(f"d = {d!r} is not allowed; scalar couplings need the components of a spin, d >= 1.")
-    if d is not None and d != components:
-        raise InvalidInput(f"d = {d!r} does not fit {kind} couplings of {components} components; leave it out.")
-    if not np.isfinite(given).all():
-        raise InvalidInput("couplings contain NaN or infinity; give finite numbers.")
-    N = len(given)
-    sites = np.arange(N)
-    itself = given[sites, :, sites] if kind == "tensor" else given.diagonal()
-    if np.any(itself != 0):
-        raise InvalidInput("couplings have a nonzero diagonal; set J_ii = 0, spins do not act on themselves.")
-    mirrored = given.transpose(2, 3, 0, 1) if kind == "tensor" else given.conj().T
-    apart = float(np.abs(given - mirrored).max())
-    if apart > 2.0**-40 * float(np.abs(given).max()):
-        form = {"tensor": "J[i, a, j, b] = J[j, b, i, a]", "scalar": "J = J^T", "phasor": "J = conj(J)^T"}[kind]
-        raise InvalidInput(f"couplings are not symmetric (off by up to {apart:.3g}); give {form}.")
-    if kind == "tensor":
-        given = given.transpose(0, 1, 3, 2)
-    if kind == "phasor":
-        given = np.stack([given.real, given.imag])
-    return np.ascontiguousarray(given, dtype=np.float64), int(components)
-
-
-def unit_vectors(spins: ArrayLike, N: int, d: int) -> NDArray[np.float64]:
-    """Return spins as float64, after checking that they are N unit vectors of d components, or R times that many.
-
-    Raises
-    ------
-    InvalidInput
-        If they are not.
-    """
-    try:
-        states = np.asarray(spins)
-    except ValueError:
-        states = np.empty(0, dtype=object)
-    if states.dtype.kind not in "biuf":
-        raise InvalidInput(f"spins are not an array of real numbers; give ({N}, {d}) unit vectors.")
-    if states.ndim not in (2, 3) or states.shape[-2:] != (N, d):
-        raise InvalidInput(
-            f"spins have shape {states.shape}; give ({N}, {d}), or (R, {N}, {d}), one vector for each site."
-        )
-    states = states.astype(np.float64, copy=False)
-    _refuse_lengths(states, "spins")
-    return states
-
-
-def _refuse_lengths(vectors: NDArray[Any], what: str) -> None:
-    if vectors.size == 0:
-        return
-    worst = max(float(np.abs(np.einsum("...a,...a->...", v, v) - 1.0).max()) for v in vectors)
-    if not math.isfinite(worst):
-        raise InvalidInput(f"{what} contain NaN or infinity; give unit vectors.")
-    if worst > 2.0 * _UNIT:
-        length = math.sqrt(max(0.0, 1.0 + worst))
-        raise InvalidInput(
-            f"{what} are not of length 1 (off by up to {abs(length - 1.0):.2g}); divide each vector by its length."
-        )
-
-
-def _patterns(patterns: ArrayLike) -> NDArray[Any]:
-    try:
-        given = np.asarray(patterns)
-    except ValueError:
-        given = np.empty(0, dtype=object)
-    if given.dtype.kind not in "biuf":
-        raise InvalidInput("patterns are not an array of real numbers; give (P, N, d) unit vectors.")
-    if given.ndim != 3 or 0 in given.shape:
-        raise InvalidInput(f"patterns have shape {given.shape}; give (P, N, d): P patterns of N unit vectors.")
-    if given.dtype not in (np.float32, np.float64):
-        given = given.astype(np.float64)
-    _refuse_lengths(given, "patterns")
-    return given
 
 
 def _chosen(kind: str, engine: str, precision: str) -> Any:
@@ -371,6 +285,19 @@ def _quicker(kind: str, N: int, P: int, d: int) -> str:
     if kind == "tensor" and P < N:
         return "overlap"
     return "overlap" if by_overlaps <= by_couplings else "dense"
+
+
+def _on_itself(by_site: NDArray[Any], kind: str) -> NDArray[np.float64] | None:
+    N, d, C = by_site.shape
+    if kind != "scalar" and d > C:
+        return None
+    own = np.empty(N if kind == "scalar" else (N, d, d))
+    step = max(1, _CHUNK // (d * C))
+    for first in range(0, N, step):
+        part = by_site[first : first + step].astype(np.float64, copy=False)
+        rows = slice(first, first + step)
+        own[rows] = np.einsum("nac,nac->n", part, part) if kind == "scalar" else part @ part.transpose(0, 2, 1)
+    return own
 
 
 def _formed(by_site: NDArray[Any], kind: str) -> NDArray[Any]:

@@ -31,9 +31,9 @@ def system(interactions: VectorInteractions, spins: NDArray[Any], *, engine: str
     kind, dtype = interactions.kind, spins.dtype
     scale = dtype.type(interactions.scale)
     if (engine or interactions.engine) == "overlap":
-        assert interactions.patterns is not None and interactions.own is not None
-        own = interactions.own.astype(dtype, copy=False)
+        assert interactions.patterns is not None
         X = interactions.patterns
+        own = np.empty((0, 0, 0), dtype=dtype) if interactions.own is None else -interactions.own.astype(dtype)
         if kind == "scalar":
             flat = X.reshape(interactions.N, -1)
             made: Any = ScalarOverlap(flat, own, np.empty((interactions.d, flat.shape[1]), dtype=dtype), scale)

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["inlined", "kernel", "merged", "ones", "summed"]
+__all__ = ["borrowing", "inlined", "kernel", "merged", "ones", "summed"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +36,15 @@ def merged(function: F) -> F:
     an argument is None are dropped.
     """
     return cast(F, numba.njit(forceinline=True, error_model="numpy", nogil=True)(function))
+
+
+def borrowing(function: F) -> F:
+    """Compile `function` like :func:`merged`, for functions that neither make arrays nor slice them.
+
+    References are not counted in it: an atomic operation at each mention of an array in a tuple costs more than short
+    loops do.
+    """
+    return cast(F, numba.njit(forceinline=True, error_model="numpy", nogil=True, _nrt=False)(function))
 
 
 def summed(function: F) -> F:

@@ -3,9 +3,9 @@
 Spins are a structure of arrays, `spins` (d, N).  Couplings are one of five tuples of arrays, in which a spin sees the
 rest through :func:`field`, and which :func:`moved` keeps up to date:
 
-    field(system, spins, i, out)      # out (d,) becomes h_i = sum_{j != i} J_ij s_j
+    field(system, spins, s, i, upcoming, out)   # s = spins[:, i]; out (d,) becomes h_i = sum_{j != i} J_ij s_j
     ... the law: a new spins[:, i], and delta (d,) = new - old ...
-    moved(system, i, delta)           # overlaps follow; nothing to do for dense couplings
+    moved(system, i, delta)                     # overlaps follow; nothing to do for dense couplings
 
 A new law (turn into the field, draw at a temperature, reflect about the field) is a sweep with these two calls; Numba
 compiles it for each of the five.  Arrays may be float32 with float64 spins and overlaps: sums are then float64.
@@ -17,16 +17,32 @@ from typing import Any, NamedTuple
 
 from numba.extending import overload
 
-from numerics.kernels.compile import summed
+from numerics.kernels.compile import borrowing
+from numerics.kernels.row_products import products, sums_of_rows
 
-__all__ = ["PhasorDense", "ScalarDense", "ScalarOverlap", "TensorDense", "TensorOverlap", "field", "moved"]
+__all__ = [
+    "PhasorDense",
+    "ScalarDense",
+    "ScalarOverlap",
+    "TensorDense",
+    "TensorOverlap",
+    "add_rows",
+    "field",
+    "moved",
+    "multiply",
+]
+
+# Merged into the sweep, and without counting references to arrays: either would cost more than a visit.
+_INSIDE = {"forceinline": True, "error_model": "numpy", "nogil": True, "_nrt": False}
+_ONE, _TWO, _THREE, _FOUR = products[1], products[2], products[3], products[4]
+_ADD_ONE, _ADD_TWO, _ADD_THREE, _ADD_FOUR = sums_of_rows[1], sums_of_rows[2], sums_of_rows[3], sums_of_rows[4]
 
 
 class TensorOverlap(NamedTuple):
     """Tensor (or phasor) couplings by overlaps."""
 
     patterns: Any  # (N, d, C)
-    own: Any  # (N, d, d): sum_c xi_i xi_i^T
+    own: Any  # (N, d, d): -sum_c xi_i xi_i^T; or empty, where that takes more room than the patterns
     overlaps: Any  # (C,), sum_i xi_i . s_i, maintained
     scale: Any
 
@@ -35,7 +51,7 @@ class ScalarOverlap(NamedTuple):
     """Scalar couplings by overlaps."""
 
     patterns: Any  # (N, C) with C = d P
-    own: Any  # (N,): sum_c xi_i^2
+    own: Any  # (N,): -sum_c xi_i^2
     overlaps: Any  # (d, C), maintained
     scale: Any
 
@@ -62,66 +78,82 @@ class PhasorDense(NamedTuple):
     scale: Any
 
 
-def field(system: Any, spins: Any, i: Any, out: Any) -> None:
-    """Write the field of site i into `out` (d,); for compiled callers only."""
-    raise NotImplementedError("field is called from kernels")
+def field(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> None:
+    """Write the field of site i into `out` (d,), while what site `upcoming` will need comes from memory."""
+    raise NotImplementedError("field is for compiled callers.")
 
 
 def moved(system: Any, i: Any, delta: Any) -> None:
-    """Let the overlaps follow spin i, which moved by `delta` (d,); for compiled callers only."""
-    raise NotImplementedError("moved is called from kernels")
+    """Let the overlaps follow spin i, which moved by `delta` (d,)."""
+    raise NotImplementedError("moved is for compiled callers.")
 
 
-@overload(field)
-def _field(system: Any, spins: Any, i: Any, out: Any) -> Any:
-    return _FIELDS.get(getattr(system, "instance_class", None))
+@overload(field, jit_options=_INSIDE)
+def _field(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> Any:
+    return _FIELDS.get(getattr(system, "instance_class", object))
 
 
-@overload(moved)
+@overload(moved, jit_options=_INSIDE)
 def _moved(system: Any, i: Any, delta: Any) -> Any:
-    return _MOVED.get(getattr(system, "instance_class", None))
+    return _MOVED.get(getattr(system, "instance_class", object))
 
 
-def _tensor_overlap(system: Any, spins: Any, i: Any, out: Any) -> Any:
-    _products(system.patterns[i], system.overlaps, out)
-    d = out.size
+def _tensor_overlap(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> Any:
+    X, M, own, scale = system.patterns, system.overlaps, system.own, system.scale
+    d, C = out.size, M.size
+    at, then = i * d * C, upcoming * d * C
+    if own.size > 0:
+        multiply(X, at, C, M, 0, X, then, C, out)
+        add_rows(out, 0, d, own, i * d * d, d, s, 0, d)
+    else:  # the spin leaves the overlaps, and comes back
+        for a in range(d):
+            out[a] = -s[a]
+        add_rows(M, 0, C, X, at, C, out, 0, d)
+        multiply(X, at, C, M, 0, X, then, C, out)
+        add_rows(M, 0, C, X, at, C, s, 0, d)
     for a in range(d):
-        for b in range(d):
-            out[a] -= system.own[i, a, b] * spins[b, i]
+        out[a] *= scale
+
+
+def _scalar_overlap(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> Any:
+    X, C, own, scale = system.patterns, system.patterns.shape[1], system.own, system.scale
+    multiply(system.overlaps, 0, C, X, i * C, X, upcoming * C, C, out)
+    for a in range(out.size):
+        out[a] = (out[a] + own[i] * s[a]) * scale
+
+
+def _tensor_dense(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> Any:
+    J, d, size = system.couplings, out.size, spins.size
+    multiply(J, i * d * size, size, spins, 0, J, upcoming * d * size, size, out)
     for a in range(d):
         out[a] *= system.scale
 
 
-def _scalar_overlap(system: Any, spins: Any, i: Any, out: Any) -> Any:
-    _products(system.overlaps, system.patterns[i], out)
-    for a in range(out.size):
-        out[a] = (out[a] - system.own[i] * spins[a, i]) * system.scale
-
-
-def _tensor_dense(system: Any, spins: Any, i: Any, out: Any) -> Any:
-    _products(system.couplings[i], spins.reshape(spins.size), out)
+def _scalar_dense(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> Any:
+    J, N = system.couplings, spins.shape[1]
+    multiply(spins, 0, N, J, i * N, J, upcoming * N, N, out)
     for a in range(out.size):
         out[a] *= system.scale
 
 
-def _scalar_dense(system: Any, spins: Any, i: Any, out: Any) -> Any:
-    _products(spins, system.couplings[i], out)
-    for a in range(out.size):
-        out[a] *= system.scale
-
-
-def _phasor_dense(system: Any, spins: Any, i: Any, out: Any) -> Any:
-    x, y = _turned_products(system.real[i], system.imaginary[i], spins[0], spins[1])
-    out[0], out[1] = x * system.scale, y * system.scale
+def _phasor_dense(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> Any:
+    re, im, N = system.real, system.imaginary, spins.shape[1]
+    multiply(spins, 0, N, im, i * N, im, upcoming * N, N, out)
+    x, y = -out[1], out[0]
+    multiply(spins, 0, N, re, i * N, re, upcoming * N, N, out)
+    out[0] = (out[0] + x) * system.scale
+    out[1] = (out[1] + y) * system.scale
 
 
 def _tensor_follows(system: Any, i: Any, delta: Any) -> Any:
-    _add(system.patterns[i], delta, system.overlaps)
+    M, d = system.overlaps, delta.size
+    add_rows(M, 0, M.size, system.patterns, i * d * M.size, M.size, delta, 0, d)
 
 
 def _scalar_follows(system: Any, i: Any, delta: Any) -> Any:
+    C = system.patterns.shape[1]
     for a in range(delta.size):
-        _add_one(system.patterns[i], delta[a], system.overlaps[a])
+        _ADD_ONE(system.overlaps, a * C, C, system.patterns, i * C, 0, delta, a)
 
 
 def _nothing_follows(system: Any, i: Any, delta: Any) -> Any:
@@ -144,87 +176,37 @@ _MOVED = {
 }
 
 
-@summed
-def _products(rows: Any, vector: Any, out: Any) -> None:
-    """Write rows @ vector into `out`; several rows share each number of the vector."""
-    size, d = vector.size, rows.shape[0]
-    zero = out.dtype.type(0)
-    if d == 2:
-        x, y = rows[0], rows[1]
-        p = q = zero
-        for c in range(size):
-            v = vector[c]
-            p += x[c] * v
-            q += y[c] * v
-        out[0], out[1] = p, q
-        return
-    if d == 3:
-        x, y, z = rows[0], rows[1], rows[2]
-        p = q = r = zero
-        for c in range(size):
-            v = vector[c]
-            p += x[c] * v
-            q += y[c] * v
-            r += z[c] * v
-        out[0], out[1], out[2] = p, q, r
-        return
+@borrowing
+def multiply(
+    rows: Any, at: Any, stride: Any, vector: Any, start: Any, following: Any, then: Any, size: Any, out: Any
+) -> None:
+    """Write out.size rows times a vector into `out`; arguments are those of :mod:`numerics.kernels.row_products`."""
+    d = out.size
     first = d - d % 4
+    apart = stride if following.ndim == 3 else 0
     for a in range(0, first, 4):
-        x, y, z, w = rows[a], rows[a + 1], rows[a + 2], rows[a + 3]
-        p = q = r = s = zero
-        for c in range(size):
-            v = vector[c]
-            p += x[c] * v
-            q += y[c] * v
-            r += z[c] * v
-            s += w[c] * v
-        out[a], out[a + 1], out[a + 2], out[a + 3] = p, q, r, s
-    for a in range(first, d):
-        x = rows[a]
-        p = zero
-        for c in range(size):
-            p += x[c] * vector[c]
-        out[a] = p
+        _FOUR(rows, at + a * stride, stride, vector, start, following, then + a * apart, size, out, a)
+    at, then = at + first * stride, then + first * apart
+    if d % 4 == 3:
+        _THREE(rows, at, stride, vector, start, following, then, size, out, first)
+    elif d % 4 == 2:
+        _TWO(rows, at, stride, vector, start, following, then, size, out, first)
+    elif d % 4 == 1:
+        _ONE(rows, at, stride, vector, start, following, then, size, out, first)
 
 
-@summed
-def _turned_products(real: Any, imaginary: Any, x: Any, y: Any) -> Any:
-    p = q = r = s = x.dtype.type(0)
-    for j in range(x.size):
-        p += real[j] * x[j]
-        q += imaginary[j] * y[j]
-        r += real[j] * y[j]
-        s += imaginary[j] * x[j]
-    return p - q, r + s
-
-
-@summed
-def _add(rows: Any, weights: Any, vector: Any) -> None:
-    """Add weights @ rows to `vector`."""
-    size, d = vector.size, rows.shape[0]
-    if d == 2:
-        x, y = rows[0], rows[1]
-        p, q = weights[0], weights[1]
-        for c in range(size):
-            vector[c] += x[c] * p + y[c] * q
-        return
-    if d == 3:
-        x, y, z = rows[0], rows[1], rows[2]
-        p, q, r = weights[0], weights[1], weights[2]
-        for c in range(size):
-            vector[c] += x[c] * p + y[c] * q + z[c] * r
-        return
-    first = d - d % 4
-    for a in range(0, first, 4):
-        x, y, z, w = rows[a], rows[a + 1], rows[a + 2], rows[a + 3]
-        p, q, r, s = weights[a], weights[a + 1], weights[a + 2], weights[a + 3]
-        for c in range(size):
-            vector[c] += (x[c] * p + y[c] * q) + (z[c] * r + w[c] * s)
-    for a in range(first, d):
-        _add_one(rows[a], weights[a], vector)
-
-
-@summed
-def _add_one(row: Any, weight: Any, vector: Any) -> None:
-    for c in range(vector.size):
-        vector[c] += row[c] * weight
+@borrowing
+def add_rows(
+    vector: Any, start: Any, size: Any, rows: Any, at: Any, stride: Any, weights: Any, first: Any, count: Any
+) -> None:
+    """Add `count` rows times weights[first:] to a vector; arguments as in :mod:`numerics.kernels.row_products`."""
+    whole = count - count % 4
+    for a in range(0, whole, 4):
+        _ADD_FOUR(vector, start, size, rows, at + a * stride, stride, weights, first + a)
+    at, first = at + whole * stride, first + whole
+    if count % 4 == 3:
+        _ADD_THREE(vector, start, size, rows, at, stride, weights, first)
+    elif count % 4 == 2:
+        _ADD_TWO(vector, start, size, rows, at, stride, weights, first)
+    elif count % 4 == 1:
+        _ADD_ONE(vector, start, size, rows, at, stride, weights, first)
