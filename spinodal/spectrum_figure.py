@@ -19,7 +19,7 @@ _SYMBOLS = {"alpha": r"$\alpha$", "temperature": r"$\tau$", "d": "$d$"}
 _COLOURS = {"example": EXAMPLE}
 _FAINT = 1e-12  # share of the highest density down to which the inset goes
 _SIDES, _WIDTH = (0.66, 0.12), 0.31  # of the inset, in shares of the panel
-_BINS = 40  # of simulated eigenvalues
+_BINS = 32  # of simulated eigenvalues
 _LOCALISED = 1e4  # participation beyond which nothing is shown
 
 
@@ -40,12 +40,13 @@ def draw_spectrum(found: Spectrum, path: Path, *, simulated: Minima | None = Non
             axes, lowest = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1.0))
             _localisation(lowest, found, participation, colour)
         axes.plot(found.eigenvalue, found.density, color=colour)
+        highest = found.density.max()
         if simulated is not None:
-            _measured(axes, lowest if participation is not None else None, found, simulated)
+            highest = max(highest, _measured(axes, lowest if participation is not None else None, found, simulated))
         for position, weight in found.atoms:
             axes.axvline(position, color=colour, linestyle=":", linewidth=0.8)
             axes.annotate(f"{weight:.3g}" if weight else "", (position, 0.97), xycoords=("data", "axes fraction"))
-        axes.set_ylim(0.0, 1.05 * found.density.max())
+        axes.set_ylim(0.0, 1.05 * highest)
         axes.set_ylabel(r"density $\rho(\lambda)$")
         low, high = _shown(found)
         axes.set_xlim(low, high)
@@ -64,8 +65,8 @@ def _shown(found: Spectrum) -> tuple[float, float]:
     return min(0.0, float(found.eigenvalue[0])), 1.03 * upper
 
 
-def _measured(axes: Axes, below: Axes | None, found: Spectrum, simulated: Minima) -> None:
-    """Points of simulated minima: density and participation in bins."""
+def _measured(axes: Axes, below: Axes | None, found: Spectrum, simulated: Minima) -> float:
+    """Points of simulated minima, density and participation in bins; return the highest density."""
     top = (
         min(s.eigenvalues[-1] for s in simulated.spectra)
         if simulated.spectra[0].method == "lanczos"
@@ -82,6 +83,7 @@ def _measured(axes: Axes, below: Axes | None, found: Spectrum, simulated: Minima
     axes.text(
         0.97, 0.02, f"points: $N = {simulated.plan.N}$", transform=axes.transAxes, ha="right", va="bottom", fontsize=6.5
     )
+    return float(np.nanmax(panels[0][1].arrays()[1]))
 
 
 def _localisation(axes: Axes, found: Spectrum, participation: NDArray[np.float64], colour: str) -> None:

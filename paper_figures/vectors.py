@@ -1,0 +1,143 @@
+"""Measurements of vector spins that figures declare: minima with their Hessians, and single steps of denoising."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numerics.curves import Curves
+from numerics.first_step import first_step
+from numerics.simulate import parameters_of
+from numerics.vector_minima import minima
+from paper_figures.plan import named_loads
+from theory.local_fields import LocalFields
+from theory.minima import local_fields
+from theory.spectra import Spectrum, spectrum
+
+__all__ = ["Densities", "Fields", "MinimaOf", "StepOf"]
+
+
+@dataclass(frozen=True)
+class MinimaOf:
+    """Minima of a model from a start: densities of eigenvalues and local fields, and participation.
+
+    Attributes
+    ----------
+    model : Model
+        Of vector spins, with its loads.
+    N : int
+    start : str
+    samples : int
+    eigenvalues, fields : tuple of (float, float, int)
+        First edge, last edge and number of bins.
+    seed : int
+    """
+
+    model: Any
+    N: int
+    start: str
+    samples: int
+    eigenvalues: tuple[float, float, int] = (0.0, 2.4, 60)
+    fields: tuple[float, float, int] = (0.0, 2.4, 60)
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Name of the record, fit for a file name.
+
+        Examples
+        --------
+        >>> from theory.models.vector_hopfield import VectorHopfield
+        >>> MinimaOf(VectorHopfield(alpha=0.02, d=3), 500, "random", 8).key
+        'minima_vector-hopfield_alpha0.02_d3_random_N500_n8_seed0'
+        """
+        names = [self.model.name, *named_loads(self.model), self.start, f"N{self.N}", f"n{self.samples}"]
+        return "_".join(["minima", *names, f"seed{self.seed}"])
+
+    def matches(self, record: Any) -> bool:
+        """Whether a record is the one declared here."""
+        return (
+            isinstance(record, Curves)
+            and (record.what, record.model, record.parameters) == ("minima", self.model.name, parameters_of(self.model))
+            and (record.N, record.start, record.samples, record.seed) == (self.N, self.start, self.samples, self.seed)
+            and _edges(record, "density") == tuple(np.linspace(*_ends(self.eigenvalues)))
+            and _edges(record, "fields") == tuple(np.linspace(*_ends(self.fields)))
+        )
+
+    def run(self, *, workers: int = 1) -> Curves:
+        """Find the minima and their Hessians."""
+        found = minima(
+            self.model, self.N, start=self.start, samples=self.samples, seed=self.seed, method="lapack", workers=workers
+        )
+        return found.curves(eigenvalues=np.linspace(*_ends(self.eigenvalues)), fields=np.linspace(*_ends(self.fields)))
+
+
+@dataclass(frozen=True)
+class StepOf:
+    """One synchronous step from an overlap m0; see :func:`numerics.first_step.first_step`."""
+
+    model: Any
+    N: int
+    m0: float
+    samples: int
+    seed: int = 0
+
+    @property
+    def start(self) -> str:
+        """Always a stored example."""
+        return "example"
+
+    @property
+    def key(self) -> str:
+        """Name of the record, fit for a file name."""
+        names = [self.model.name, *named_loads(self.model), f"m{self.m0:g}", f"N{self.N}", f"n{self.samples}"]
+        return "_".join(["step", *names, f"seed{self.seed}"])
+
+    def matches(self, record: Any) -> bool:
+        """Whether a record is the one declared here."""
+        return (
+            isinstance(record, Curves)
+            and (record.what, record.model, record.parameters)
+            == ("first-step", self.model.name, parameters_of(self.model))
+            and (record.N, record.overlap, record.samples, record.seed) == (self.N, self.m0, self.samples, self.seed)
+        )
+
+    def run(self, *, workers: int = 1) -> Curves:
+        """Take the steps; they are quick, so one at a time."""
+        return first_step(self.model, self.N, m0=self.m0, samples=self.samples, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Densities:
+    """The limiting Hessian spectrum of a state; see :func:`theory.spectra.spectrum`."""
+
+    model: Any
+    state: str
+    points: int = 200
+
+    def compute(self) -> Spectrum:
+        """Solve it on its grid."""
+        return spectrum(self.model, self.state, points=self.points)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The law of local fields of a T = 0 state; see :func:`theory.minima.local_fields`."""
+
+    model: Any
+    state: str
+
+    def compute(self) -> LocalFields:
+        """Solve for it."""
+        return local_fields(self.model, self.state)
+
+
+def _ends(bins: tuple[float, float, int]) -> tuple[float, float, int]:
+    """Arguments of linspace."""
+    return bins[0], bins[1], bins[2] + 1
+
+
+def _edges(record: Curves, name: str) -> tuple[float, ...]:
+    return record.curves[name].edges if name in record.curves else ()
