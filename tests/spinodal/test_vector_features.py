@@ -29,6 +29,15 @@ def test_loads_per_site_follow_from_the_number_of_channels(spinodal, variant, fa
     assert done.data["alpha_d_effective"] == pytest.approx(1.0, rel=1e-15)
 
 
+def test_features_mixed_by_matrices(spinodal):
+    at = ("--d", "2", "--mixing", "matrix", "--alpha-d", "0.5")
+    done = spinodal("threshold", MODEL, *at, "--json")
+    assert done.data["parameters"]["mixing"] == "matrix"
+    assert done.data["value"] == pytest.approx(2 * 0.024869377145643, rel=1e-12)
+    assert done.data["alpha_d_effective"] == pytest.approx(1.0, rel=1e-15)
+    assert (done.data["channels"], done.data["feature_channels"]) == (1, 4)
+
+
 def test_a_mixture_of_two(spinodal):
     at = ("--d", "2", "--state", "mixture", "--L", "2", "--alpha", "1e9", "--vary", "alpha_d", "--effective")
     assert spinodal("threshold", MODEL, *at, "--json").data["value"] == pytest.approx(0.00202745, abs=5e-9)
@@ -43,6 +52,7 @@ def test_a_mixture_of_two(spinodal):
         (("--d", "1", "--state", "mixture", "--L", "2"), "odd L"),
         (("--temperature", "-1"), "temperature = -1 is not allowed"),
         (("--variant", "fasor"), "did you mean 'phasor'"),
+        (("--mixing", "matrices"), "choose one of scalar, matrix"),
     ],
 )
 def test_misuse_is_told_in_one_sentence(spinodal, options, said):
