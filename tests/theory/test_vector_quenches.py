@@ -99,3 +99,47 @@ def test_equal_mixtures_last_for_signs_and_decay_into_one_feature_for_vectors(d,
         assert np.ptp(overlaps) < 0.1
     else:
         assert max(overlaps) > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variant", "L", "alpha_d"),
+    [("tensor", 2, 0.004), ("tensor", 3, 0.006), ("scalar", 2, 0.012), ("phasor", 2, 0.006)],
+)
+def test_equal_mixtures_among_many_examples_and_features_flow_to_one_feature(variant, L, alpha_d):
+    """Below the spinodal of features, whether or not the symmetric saddle exists; never to an unequal mixture."""
+    d, N, channels = 2, 500, {"tensor": 1, "scalar": 4, "phasor": 2}[variant]
+    P, D = round(1.5 * d * N / channels), round(alpha_d * d * N / channels)
+    expected = solve(VectorRandomFeatures(1.5, alpha_d, d, variant, effective=True), "feature").order_parameters["m"]
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        f, _, _, J = network(d, N, P, D, variant, rng)
+        s = quenched(J, np.sqrt(d) * unit(f[:L].sum(0)), rng)
+        overlaps = sorted((overlap(g, s, variant) for g in f), reverse=True)
+        assert overlaps[0] > expected - 0.04
+        assert overlaps[1] < 0.3
+
+
+def test_relative_rotations_of_features_are_degenerate_with_scalar_couplings():
+    """Mixtures of f_1 and R f_2 differ by ``tr R c_1.c_2``, of order P^{-1/2} in a sample, up to N^{-1/2}."""
+    d, N, P, D = 2, 6000, 80, 20
+    angles = 2 * np.pi * np.arange(8) / 8
+    traces, shares = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        f = np.sqrt(d) * unit(rng.normal(size=(D, N, d)))
+        c = rng.normal(size=(P, D))
+        xi = np.sqrt(d) * unit(np.tensordot(c, f, 1) / np.sqrt(D))
+        energies = []
+        for angle in angles:
+            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+            s = np.sqrt(d) * unit(f[0] + f[1] @ turn.T)
+            energies.append(-0.5 * (np.einsum("pia,ib->pab", xi, s, optimize=True) ** 2).sum() / (d * N * N))
+        wave = np.fft.rfft(energies) / len(angles)
+        traces.append((2 * wave[1].real / wave[0].real, 2 * c[:, 0] @ c[:, 1] / (c[:, :2] ** 2).sum()))
+        shares.append(np.abs(wave[2:]).max() / abs(wave[0]))
+    got, predicted = np.array(traces).T
+    assert np.abs(got).max() < 5 / np.sqrt(P)
+    assert got == pytest.approx(predicted, abs=5 / np.sqrt(N))
+    assert np.ptp(predicted) > 2 * 5 / np.sqrt(N)  # so that it could fail
+    assert max(shares) < 0.02

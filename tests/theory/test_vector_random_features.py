@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 import sympy
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
-from scipy.special import gamma, hyp1f1, ive
+from scipy.special import gamma, hyp1f1, ive, roots_jacobi
 
 from theory.equations import Compiled
 from theory.errors import InvalidInput
@@ -22,6 +23,7 @@ from theory.models.vector_random_features import VectorRandomFeatures, kappa_1_s
 from theory.phase import threshold
 from theory.states import solve
 from theory.vector_examples import example_term, latent_rule, sum_across, sum_term
+from theory.vector_sites import vector_site
 from theory.walks import gauss_rule, walk
 
 M, S, V = sympy.symbols("M S V")
@@ -347,6 +349,19 @@ def test_transverse_stability_is_the_curvature_along_opposite_overlaps():
     second = (energy(a + h, a - h) + energy(a - h, a + h) - 2 * energy(a, a)) / (2 * h * h)
     found = Compiled([sum_across(d, 2, M, V, zero_temperature=True)], (M, V))([np.array([a]), np.array([V0])])[0, 0]
     assert found == pytest.approx(second, rel=1e-3)
+
+
+@pytest.mark.parametrize("cold", [True, False])
+@pytest.mark.parametrize("d", [2, 3, 8])
+def test_unequal_mixtures_of_two_vectors_do_not_exist(d, cold):
+    """``E phi(1 + 2ab cos)`` falls with ab: phi, the average of g over noise, is a Bernstein function of the square."""
+    rule = vector_site(d, zero_temperature=cold)
+    cosine, weight = roots_jacobi(60, 0.5 * (d - 3), 0.5 * (d - 3))
+    product = np.linspace(0.0, 0.5, 21)
+    for strength, noise in itertools.product((0.5, 2.0, 8.0), (0.05, 1.0)):
+        length = strength * np.sqrt(1 + 2 * product[:, None] * cosine)
+        value = rule.orders([(0, 0)], [length.ravel(), np.full(length.size, noise)])[0].reshape(length.shape) @ weight
+        assert (np.diff(value) < 0).all()
 
 
 def test_mixtures_report_that_they_are_saddles():

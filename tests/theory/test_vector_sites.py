@@ -141,7 +141,8 @@ def test_zero_temperature_is_the_gaussian_smoothing_of_the_length(d):
     assert got[0][0] == pytest.approx((rule.weight * rule.length).sum(), rel=1e-13)
     assert got[1][0] == pytest.approx((rule.weight * (d - 1) / rule.length).sum(), rel=1e-11)
     if d > 2:
-        inverse = vector_site(d, zero_temperature=True, response="isotropic").orders([(0, 0)], [np.array([M]), np.array([R])])
+        site = vector_site(d, zero_temperature=True, response="isotropic")
+        inverse = site.orders([(0, 0)], [np.array([M]), np.array([R])])
         # 1/r^2 leaves a kink at r = 0, far out in the tail here.
         assert inverse[0][0] == pytest.approx((rule.weight / rule.length**2).sum(), rel=1e-6)
 
