@@ -217,8 +217,11 @@ def _plan(table: Mapping[str, Any], folder: Path) -> Plan:
         if key in fixed or key in run:
             section = "[parameters]" if key in fixed else "[run]"
             raise InvalidInput(f"{key} is both fixed in {section} and varied in [grid]; leave out one of the two.")
+    switches = {f.name for f in fields(cls) if isinstance(f.default, bool)} if is_dataclass(cls) else set()
     for key, value in fixed.items():
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
+        if key in switches and not isinstance(value, bool):
+            raise InvalidInput(f"{key} = {value!r} in [parameters] is not allowed; give true or false.")
+        if not isinstance(value, str | int | float) or (isinstance(value, bool) and key not in switches):
             raise InvalidInput(f"{key} in [parameters] is no number or text; lists and ranges belong under [grid].")
     axes = {key: _axis(key, value) for key, value in grid.items()}
     for key in (p.name for p in cls.parameters):  # 1 and 1.0 are one value

@@ -304,7 +304,7 @@ def _size(name: str, model: Any, N: int, symbol: str, what: str) -> int:
     load = float(getattr(model.per_site() if hasattr(model, "per_site") else model, name))
     count = round(load * N)
     if count < 1:
-        read = "" if load == asked else f" ({symbol}/N = {load:g}, from the effective load {asked:g})"
+        read = "" if load == asked else f" (the effective load {asked:g} as {symbol}/N)"
         raise InvalidInput(
             f"{symbol} = round({name} N) = {count} {what} at {name} = {load:g}{read}, N = {N}; at least 1 is needed, "
             f"so raise N to {math.floor(0.5 / load) + 1} or more, or raise {name}."
