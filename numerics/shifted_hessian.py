@@ -1,4 +1,4 @@
-r"""The Hessian of vector spins minus a level, factorised through its channels: inverse, inertia, Newton's steps.
+r"""The Hessian of vector spins minus a level, factorised through its channels: its inverse, and its inertia.
 
 With patterns the Hessian is ``D - c F F^T``, blocks D of single sites minus a product with one column per channel.
 """
@@ -8,64 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.linalg import eigvalsh, lu_factor, lu_solve
 
-from numerics.tangent import Frame, frame_of
-from numerics.vector_interactions import VectorInteractions
+from numerics.tangent import Frame
 
-__all__ = ["MOST_CHANNELS", "Shifted", "countable", "settled"]
+__all__ = ["MOST_CHANNELS", "Shifted", "countable"]
 
 Array = NDArray[np.float64]
 
 MOST_CHANNELS = 8192
 _WORKSPACE = 2**27  # bytes of columns of F at a time
-_STEPS = 8  # of Newton's method
-_LONGEST = 0.3  # radians by which a spin may turn in a step
-_STILL = 1e-13  # tangential field where rounding begins, in units of the mean local field
-_GENTLE = 1e-9  # level below zero that keeps rotations of all spins from being singular, likewise
 
 
 def countable(frame: Frame) -> bool:
     """Whether couplings are made of patterns with few enough channels."""
     return frame.channels is not None and frame.channels <= MOST_CHANNELS
-
-
-def settled(interactions: VectorInteractions, spins: ArrayLike) -> Array:
-    """Spins near a minimum taken to it by Newton's method, which soft directions do not slow down.
-
-    Parameters
-    ----------
-    interactions : VectorInteractions
-    spins : (N, d) array
-        Where the alignment of spins with their fields ended.
-
-    Returns
-    -------
-    spins : (N, d) array
-        The same as given where the method would leave the neighbourhood, or climb, or couplings have no few channels.
-    """
-    frame = first = frame_of(interactions, spins)
-    if not countable(frame):
-        return frame.spins
-    for _ in range(_STEPS):
-        if frame.tangential.max() <= _STILL * frame.mean_field:
-            break
-        force = np.einsum("nda,nd->na", frame.bases, frame.fields).ravel()
-        step = Shifted(frame, -_GENTLE * frame.mean_field).solver()(force)
-        turn = (frame.bases @ step.reshape(frame.N, frame.d - 1, 1))[:, :, 0]
-        if not np.linalg.norm(turn, axis=1).max() < _LONGEST:
-            return first.spins
-        new = frame_of(interactions, _normalised(frame.spins + turn))
-        if not new.tangential.max() < frame.tangential.max():
-            break
-        frame = new
-    climbed = frame.along.mean() < first.along.mean() - 1e-12 * first.mean_field
-    return first.spins if climbed else frame.spins
-
-
-def _normalised(vectors: Array) -> Array:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1)[:, None])
 
 
 class Shifted:

@@ -19,7 +19,6 @@ from numerics.dynamics import chosen
 from numerics.estimate import Measurement, fraction, mean
 from numerics.provenance import provenance
 from numerics.riemannian import LARGEST_DENSE, METHODS, MinimumSpectrum, spectrum_of_minimum
-from numerics.shifted_hessian import settled
 from numerics.simulate import parameters_of
 from numerics.task import Task, task
 from numerics.vector_interactions import vector_interactions
@@ -47,8 +46,9 @@ class Minima:
     fields : (samples, N) array
         Lengths of the local fields.
     values : dict of list of float
-        Order parameters as in records of simulations, per sample, and `smallest` (eigenvalue), `tangential` (largest
-        tangential field), `sweeps`, `minimum` (1 if the verdict is 'minimum').
+        Order parameters as in records of simulations, per sample, and `smallest` (eigenvalue), `inverse_square` (mean
+        of ``lambda^{-2}``, of all eigenvalues), `tangential` (largest tangential field), `sweeps`, `minimum` (1 if the
+        verdict is 'minimum').
     seconds : float
         Wall time.
     """
@@ -163,8 +163,8 @@ def minima(
 ) -> Minima:
     """Run spins into minima of the energy at T = 0, and take the Hessian there.
 
-    Spins are aligned with their fields one by one, from a start that has a name, and then taken to rounding by Newton's
-    method.  From a random start these are minima that a quench finds, above the ground state.
+    Spins are aligned with their fields one by one, from a start that has a name, the last stretch by Newton's method.
+    From a random start these are minima that a quench finds, above the ground state.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def minima(
             rows.append(row)
             if progress is not None:
                 progress(len(rows), int(samples))
-    names = rows[0][2]
+    names = [name for name in rows[0][2] if all(name in row[2] for row in rows)]
     return Minima(
         model=model,
         plan=plan,
@@ -265,10 +265,13 @@ def _minimum(plan: Task, index: int, method: str, k: int | None) -> tuple[Minimu
     couplings = vector_interactions(sample.patterns, kind=plan.couplings, precision="float64")
     name = (*sample.name, plan.couplings, plan.start, plan.L or 0)
     end = align(couplings, begin, key=rng.stream(*name, "order"), order=plan.order or "random", backend=plan.backend)
-    spins = settled(couplings, end.spins)
+    spins = end.spins
     fields = couplings.fields(spins)
     spectrum = spectrum_of_minimum(couplings, spins, method=method, k=k)
     row = measure(sample, couplings, spins, energy=spectrum.energy, start=begin, condensed=condensed)
     row |= {"smallest": spectrum.smallest, "tangential": spectrum.tangential, "sweeps": float(end.sweeps)}
+    levels = spectrum.eigenvalues[~spectrum.symmetric]
+    if spectrum.complete and len(spectrum.eigenvalues) == (spectrum.d - 1) * spectrum.N and levels.all():
+        row["inverse_square"] = float((levels**-2.0).mean())
     row["minimum"] = float(spectrum.verdict == "minimum")
     return spectrum, np.linalg.norm(fields, axis=1), row

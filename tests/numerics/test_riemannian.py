@@ -15,7 +15,6 @@ from numerics.riemannian import (
     hessian_operator,
     spectrum_of_minimum,
 )
-from numerics.shifted_hessian import settled
 from numerics.tangent import frame_of, rotations, tangent_bases
 from numerics.vector_interactions import from_couplings, vector_interactions
 from theory.ensembles import IsotropicPatterns
@@ -236,15 +235,3 @@ def test_misuse_is_answered_in_a_sentence():
     with pytest.raises(InvalidInput, match="finite level"):
         eigenvalues_below(couplings, spins, np.nan)
     assert LARGEST_DENSE == 8192
-
-
-@pytest.mark.parametrize(("kind", "d"), CASES)
-def test_newton_steps_end_at_the_minimum_nearby(kind, d):
-    couplings, spins = minimum(kind, d, 60, 20)
-    noise = vector_disorder.random_vectors(rng.stream("noise"), N=60, d=d)
-    near = vector_disorder.unit(spins + 1e-3 * noise)
-    end = settled(couplings, near)
-    assert frame_of(couplings, end).tangential.max() < 1e-13
-    assert couplings.energy(end) == pytest.approx(couplings.energy(spins), abs=1e-14)
-    far = vector_disorder.random_vectors(rng.stream("far"), N=60, d=d)
-    np.testing.assert_allclose(settled(couplings, far), far, atol=1e-15)

@@ -28,7 +28,7 @@ def found():
 
 def test_all_samples_are_minima_to_rounding(found):
     assert found.verdicts == {"minimum": 8}
-    assert found.measurements["tangential"].value < 1e-12
+    assert found.measurements["tangential"].value < 1e-9
     assert min(found.values["smallest"]) > 0.0
     assert all(s.complete and s.error < 1e-12 for s in found.spectra)
 
@@ -95,31 +95,25 @@ def test_minima_of_all_couplings(model, zero_modes):
 
 
 @pytest.mark.parametrize(
-    ("model", "N"),
-    [
-        (Hopfield(alpha=0.5), 2000),
-        (VectorHopfield(alpha=0.5, d=1), 2000),
-        (VectorHopfield(alpha=0.5, d=2), 2000),
-        (VectorHopfield(alpha=0.5, d=3), 2000),
-        (VectorHopfield(alpha=0.5, d=10), 1000),
-    ],
+    "model",
+    [Hopfield(alpha=0.5), *(VectorHopfield(alpha=0.5, d=d) for d in (1, 2, 3, 10))],
     ids=["hopfield", "1", "2", "3", "10"],
 )
-def test_one_step_restores_what_the_theory_says(model, N):
-    """Sixteen samples at two overlaps: beyond 9.4 standard errors with 15 degrees of freedom in 1e-7 of all runs."""
+def test_one_step_restores_what_the_theory_says(model):
+    """Eight samples at two overlaps: Student's t with 7 degrees of freedom is beyond 21 in 1e-7 of all runs."""
     for m0 in (0.2, 0.5):
-        found = first_step(model, N, m0=m0, samples=16)
+        found = first_step(model, 1000, m0=m0, samples=8)
         expected = first_overlap(found["m0"].value, alpha=0.5, d=getattr(model, "d", 1))
-        assert abs(found["m1"].value - expected) < 9.4 * found["m1"].error
-        assert found["m1"].error < 0.01
+        assert abs(found["m1"].value - expected) < 21 * found["m1"].error
+        assert found["m1"].error < 0.02
         assert found["m0"].value == pytest.approx(m0, abs=1e-3)
 
 
 def test_the_slip_in_the_published_step_of_ising_spins_is_excluded():
     # erf(m0/(2 sqrt(alpha))) in place of erf(m0/sqrt(2 alpha)).
-    found = first_step(Hopfield(alpha=0.5), 2000, m0=0.5, samples=16)
+    found = first_step(Hopfield(alpha=0.5), 2000, m0=0.5, samples=8)
     theirs = math.erf(0.5 / (2.0 * math.sqrt(0.5)))
-    assert abs(found["m1"].value - theirs) > 20 * found["m1"].error
+    assert abs(found["m1"].value - theirs) > 10 * found["m1"].error
 
 
 def test_misuse_is_answered_in_a_sentence():
