@@ -73,7 +73,8 @@ def valid_couplings(J: ArrayLike, kind: str, d: int | None) -> tuple[NDArray[np.
     except ValueError:  # rows of different lengths
         given = np.empty(0, dtype=object)
     if given.dtype.kind not in ("biufc" if kind == "phasor" else "biuf"):
-        raise InvalidInput(f"{kind} couplings are not an array of numbers; give a symmetric array of them.")
+        numbers = "numbers" if kind == "phasor" else "real numbers"
+        raise InvalidInput(f"{kind} couplings are not an array of {numbers}; give a symmetric array of them.")
     square = (
         given.ndim == (4 if kind == "tensor" else 2)
         and given.shape[: given.ndim // 2] == given.shape[given.ndim // 2 :]

@@ -61,7 +61,8 @@ class VectorInteractions:
     scale : float
         What multiplies the stored couplings and products of patterns: 1/N or d/N, 1 for a user's own.
     zero : float
-        Fields of at most this norm, in units of `scale`, are ties: 0, or a rounding bound for a user's own couplings.
+        Fields of at most this norm, in units of `scale`, are ties: a bound on rounding; 0 where sums are whole numbers
+        (d = 1).
     patterns : (N, d, C) array or None
         By site, the C channels contiguous: C = P, or 2 P for phasors (the patterns, and these turned by 90 degrees:
         with them phasors have tensor couplings).
@@ -230,7 +231,12 @@ def vector_interactions(
         engine = _quicker(kind, N, P, d)
     couplings = _formed(by_site, kind) if engine == "dense" else None
     scale = (d if kind == "scalar" else 1) / N
-    return VectorInteractions(kind, engine, N, d, P, precision, scale, patterns=by_site, own=own, couplings=couplings)
+    whole = d == 1 and bool((np.abs(by_site) == 1.0).all())
+    # Products of patterns and overlaps: a few roundings of what a condensed pattern and the spin's own part contribute.
+    zero = 0.0 if whole else 8.0 * float(np.finfo(chosen).eps) * (N + P)
+    return VectorInteractions(
+        kind, engine, N, d, P, precision, scale, zero, patterns=by_site, own=own, couplings=couplings
+    )
 
 
 def from_couplings(J: ArrayLike, *, kind: str, d: int | None = None, precision: str = "float32") -> VectorInteractions:
