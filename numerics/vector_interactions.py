@@ -42,6 +42,7 @@ KINDS = ("tensor", "scalar", "phasor")
 ENGINES = ("overlap", "dense")
 PRECISIONS = ("float32", "float64")
 
+_FEW = 4  # components, of which d x d numbers are read with the patterns at no cost
 _CHUNK = 2**22  # numbers converted to double precision at a time
 
 
@@ -68,7 +69,8 @@ class VectorInteractions:
         with them phasors have tensor couplings).
     own : (N, d, d) or (N,) float64 array or None
         What a field by overlaps must lose, the coupling of a spin to itself: ``sum_c xi_i xi_i^T``, or for scalar
-        couplings ``sum_mu |xi_i|^2``; None where it takes more room than the patterns (d > C).
+        couplings ``sum_mu |xi_i|^2``; None where it is large beside the patterns, which is then
+        found from these.
     couplings : array or None
         Engine 'dense', in units of `scale`: (N, d, d, N) tensors [i, a, b, j], (N, N) scalars, or (2, N, N) real and
         imaginary parts.
@@ -140,8 +142,8 @@ class VectorInteractions:
             sites = slice(rows.start * self.d, rows.stop * self.d)
             out[:, sites] = overlaps @ part.reshape(-1, part.shape[2]).T
             if self.own is None:
-                itself = np.einsum("rna,nac->rnc", vectors[:, rows], part)
-                out[:, sites] -= np.einsum("nac,rnc->rna", part, itself).reshape(len(out), -1)
+                itself = np.matmul(vectors[:, rows, None, :], part)[:, :, 0]
+                out[:, sites] -= np.matmul(part, itself[..., None]).reshape(len(out), -1)
         found = out.reshape(vectors.shape)
         if self.own is not None:
             found -= np.einsum("nab,rnb->rna", self.own, vectors)
@@ -295,7 +297,7 @@ def _quicker(kind: str, N: int, P: int, d: int) -> str:
 
 def _on_itself(by_site: NDArray[Any], kind: str) -> NDArray[np.float64] | None:
     N, d, C = by_site.shape
-    if kind != "scalar" and d > C:
+    if kind != "scalar" and d > _FEW and d * d > 2 * C:
         return None
     own = np.empty(N if kind == "scalar" else (N, d, d))
     step = max(1, _CHUNK // (d * C))

@@ -57,11 +57,10 @@ def sweep(system: Any, spins: Any, order: Any, zero: Any) -> Any:
             s[a] = spins[a, i]
         field(system, spins, s, i, upcoming, h)
         distance = turn(s, h, zero, delta)
-        if distance > 0.0:
-            for a in range(d):
-                spins[a, i] = s[a]
-            moved(system, i, delta)
-            largest = max(largest, distance)
+        for a in range(d):
+            spins[a, i] = s[a]
+        moved(system, s, i, delta)
+        largest = max(largest, distance)
     return largest
 
 

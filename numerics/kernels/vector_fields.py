@@ -5,7 +5,7 @@ rest through :func:`field`, and which :func:`moved` keeps up to date:
 
     field(system, spins, s, i, upcoming, out)   # s = spins[:, i]; out (d,) becomes h_i = sum_{j != i} J_ij s_j
     ... the law: a new spins[:, i], and delta (d,) = new - old ...
-    moved(system, i, delta)                     # overlaps follow; nothing to do for dense couplings
+    moved(system, s, i, delta)                  # s as it is now; always, for overlaps to follow
 
 A new law (turn into the field, draw at a temperature, reflect about the field) is a sweep with these two calls; Numba
 compiles it for each of the five.  Arrays may be float32 with float64 spins and overlaps: sums are then float64.
@@ -42,7 +42,7 @@ class TensorOverlap(NamedTuple):
     """Tensor (or phasor) couplings by overlaps."""
 
     patterns: Any  # (N, d, C)
-    own: Any  # (N, d, d): -sum_c xi_i xi_i^T; or empty, where that takes more room than the patterns
+    own: Any  # (N, d, d): -sum_c xi_i xi_i^T; or empty, where it is large beside the patterns
     overlaps: Any  # (C,), sum_i xi_i . s_i, maintained
     scale: Any
 
@@ -83,8 +83,8 @@ def field(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> N
     raise NotImplementedError("field is for compiled callers.")
 
 
-def moved(system: Any, i: Any, delta: Any) -> None:
-    """Let the overlaps follow spin i, which moved by `delta` (d,)."""
+def moved(system: Any, s: Any, i: Any, delta: Any) -> None:
+    """Let the overlaps follow spin i, which moved by `delta` to `s` (d,), be it by nothing."""
     raise NotImplementedError("moved is for compiled callers.")
 
 
@@ -94,7 +94,7 @@ def _field(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: Any) -> 
 
 
 @overload(moved, jit_options=_INSIDE)
-def _moved(system: Any, i: Any, delta: Any) -> Any:
+def _moved(system: Any, s: Any, i: Any, delta: Any) -> Any:
     return _MOVED.get(getattr(system, "instance_class", object))
 
 
@@ -105,12 +105,11 @@ def _tensor_overlap(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out:
     if own.size > 0:
         multiply(X, at, C, M, 0, X, then, C, out)
         add_rows(out, 0, d, own, i * d * d, d, s, 0, d)
-    else:  # the spin leaves the overlaps, and comes back
+    else:  # the spin leaves the overlaps, until it has moved
         for a in range(d):
             out[a] = -s[a]
         add_rows(M, 0, C, X, at, C, out, 0, d)
         multiply(X, at, C, M, 0, X, then, C, out)
-        add_rows(M, 0, C, X, at, C, s, 0, d)
     for a in range(d):
         out[a] *= scale
 
@@ -145,18 +144,19 @@ def _phasor_dense(system: Any, spins: Any, s: Any, i: Any, upcoming: Any, out: A
     out[1] = (out[1] + y) * system.scale
 
 
-def _tensor_follows(system: Any, i: Any, delta: Any) -> Any:
+def _tensor_follows(system: Any, s: Any, i: Any, delta: Any) -> Any:
     M, d = system.overlaps, delta.size
-    add_rows(M, 0, M.size, system.patterns, i * d * M.size, M.size, delta, 0, d)
+    C = M.size
+    add_rows(M, 0, C, system.patterns, i * d * C, C, delta if system.own.size > 0 else s, 0, d)
 
 
-def _scalar_follows(system: Any, i: Any, delta: Any) -> Any:
+def _scalar_follows(system: Any, s: Any, i: Any, delta: Any) -> Any:
     C = system.patterns.shape[1]
     for a in range(delta.size):
         _ADD_ONE(system.overlaps, a * C, C, system.patterns, i * C, 0, delta, a)
 
 
-def _nothing_follows(system: Any, i: Any, delta: Any) -> Any:
+def _nothing_follows(system: Any, s: Any, i: Any, delta: Any) -> Any:
     pass
 
 

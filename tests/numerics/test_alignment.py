@@ -329,8 +329,8 @@ SOURCE = inspect.getsource(vector_fields) + inspect.getsource(kernels)
         ("own[i] * s[a]) * scale", "0 * s[a]) * scale"),  # a spin acts on itself
         ("add_rows(out, 0, d, own, i * d * d, d, s, 0, d)", "pass"),
         ("out[a] = -s[a]", "out[a] = 0.0"),
-        ("add_rows(M, 0, C, X, at, C, s, 0, d)", "pass"),  # it does not come back
-        ("add_rows(M, 0, M.size, system.patterns, i * d * M.size, M.size, delta, 0, d)", "pass"),  # stale overlaps
+        ("delta if system.own.size > 0 else s", "0 * delta if system.own.size > 0 else s"),  # stale overlaps
+        ("delta if system.own.size > 0 else s", "delta"),
         ("_ADD_ONE(system.overlaps", "(lambda *_: None)(system.overlaps"),
         ("x, y = -out[1], out[0]", "x, y = out[1], out[0]"),  # turned the other way
         ("delta[a] = after - s[a]", "delta[a] = s[a] - after"),  # a sign
