@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.kernels import vector_fields as fields
 from numerics.kernels import vector_sweeps as kernels
 from numerics.vector_interactions import VectorInteractions
+from numerics.vector_systems import system
 
 __all__ = ["VectorWalkers", "vector_advance", "vector_walkers"]
 
@@ -72,7 +72,7 @@ def vector_walkers(interactions: VectorInteractions, spins: NDArray[np.float64])
     precision = np.float64 if by_overlaps else np.dtype(interactions.precision)
     state = np.array(spins.transpose(0, 2, 1), dtype=precision, order="C")
     count = len(spins) if by_overlaps else 1
-    return VectorWalkers(interactions, state, [_system(interactions, precision) for _ in range(count)])
+    return VectorWalkers(interactions, state, [system(interactions, state[r]) for r in range(count)])
 
 
 def vector_advance(
@@ -102,18 +102,3 @@ def vector_advance(
         )
 
     walkers.each(run, [slice(first, min(R, first + size)) for first in range(0, R, size)], threads)
-
-
-def _system(J: VectorInteractions, precision: Any) -> Any:
-    """Return the couplings as the kernels take them."""
-    if J.engine == "overlap":
-        assert J.patterns is not None
-        if J.kind == "scalar":
-            patterns = J.patterns.reshape(J.N, -1)
-            return fields.ScalarOverlap(patterns, J.own, np.zeros((J.d, patterns.shape[1])), J.scale)
-        return fields.TensorOverlap(J.patterns, J.own, np.zeros(J.patterns.shape[2]), J.scale)
-    assert J.couplings is not None
-    couplings, scale = J.couplings, np.dtype(precision).type(J.scale)
-    if J.kind == "tensor":
-        return fields.TensorDense(couplings.reshape(J.N, J.d, -1), scale)
-    return fields.ScalarDense(couplings, scale) if J.kind == "scalar" else fields.PhasorDense(couplings[0], couplings[1], scale)

@@ -90,40 +90,44 @@ def sweeps(system: Any, spins: Any, beta: Any, keys: Any, first_sweep: Any, coun
     """
     R, d, N = spins.shape
     kind = spins.dtype.type
-    h, delta = np.empty(d, dtype=spins.dtype), np.empty(d, dtype=spins.dtype)
+    s, h, delta = np.empty(d, spins.dtype), np.empty(d, spins.dtype), np.empty(d, spins.dtype)
     wide, old, new = np.empty(d), np.empty(d), np.empty(d)
     for sweep in range(first_sweep, first_sweep + count):
         for r in range(R):
             gather(system, spins[r])
         for turn in range(over_relaxations + 1):
             for i in range(N):
+                upcoming = i + 1 if i + 1 < N else 0
                 for r in range(R):
-                    s = spins[r]
-                    field(system, s, i, h)
                     for a in range(d):
-                        wide[a] = h[a]
+                        s[a] = spins[r, a, i]
+                    field(system, spins[r], s, i, upcoming if r == R - 1 else i, h)
+                    for a in range(d):
+                        wide[a], old[a] = h[a], s[a]
                     if turn == 0:
                         _drawn(wide, beta[r], keys[r, 0], keys[r, 1], keys[r, 2], sweep, i, new)
                     else:
-                        for a in range(d):
-                            old[a] = s[a, i]
                         reflect(wide, old, new)
                     for a in range(d):
                         after = kind(new[a])
-                        delta[a] = after - s[a, i]
-                        s[a, i] = after
-                    moved(system, i, delta)
+                        delta[a] = after - s[a]
+                        s[a] = after
+                        spins[r, a, i] = after
+                    moved(system, s, i, delta)
 
 
 @kernel
 def energy(system: Any, spins: Any) -> Any:
     """Return -(1/2) sum_i s_i . h_i of `spins` (d, N)."""
     d, N = spins.shape
-    h = np.empty(d, dtype=spins.dtype)
+    s, h, nothing = np.empty(d, spins.dtype), np.empty(d, spins.dtype), np.zeros(d, spins.dtype)
     gather(system, spins)
     total = 0.0
     for i in range(N):
-        field(system, spins, i, h)
         for a in range(d):
-            total += np.float64(h[a]) * np.float64(spins[a, i])
+            s[a] = spins[a, i]
+        field(system, spins, s, i, i + 1 if i + 1 < N else 0, h)
+        for a in range(d):
+            total += np.float64(h[a]) * np.float64(s[a])
+        moved(system, s, i, nothing)  # a field may have taken the spin out of the overlaps
     return -0.5 * total
