@@ -65,8 +65,6 @@ def test_a_simulated_step_stands_beside_the_theory(spinodal, model):
         (("threshold", "vector-hopfield", "--vary", "d"), "vary one of alpha, temperature"),
         (("threshold", "vector-hopfield", "--state", "mixture"), "state of vector-hopfield 'mixture' is unknown"),
         (("threshold", "hopfield", "--d", "3"), "has no option '--d'"),
-        (("simulate", "vector-hopfield", "--alpha", "0.02", "--N", "100"), "not simulated yet"),
-        (("validate", "vector-hopfield", "--alpha", "0.02"), "not simulated yet"),
         (("denoise", "vector-hopfield", "--m0", "0.5"), "alpha is missing"),
         (
             ("denoise", "vector-hopfield", "--alpha", "0.1", "--m0", "0.5", "--samples", "4"),
