@@ -1,4 +1,4 @@
-"""What arrays of vector spins, patterns and couplings must be like."""
+"""What arrays of vector spins, patterns and couplings must be like, and where kernels like them to lie."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.errors import InvalidInput
 
-__all__ = ["unit_vectors", "valid_couplings", "valid_patterns"]
+__all__ = ["aligned", "room", "unit_vectors", "valid_couplings", "valid_patterns"]
 
 _UNIT = 1e-4  # how far a length may be from 1: float32 vectors, and those of a file of five digits
 
@@ -104,6 +104,21 @@ def valid_couplings(J: ArrayLike, kind: str, d: int | None) -> tuple[NDArray[np.
     if kind == "phasor":
         given = np.stack([given.real, given.imag])
     return np.ascontiguousarray(given, dtype=np.float64), int(components)
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an empty array that begins with a cache line: a vector of 64 bytes would otherwise always lie on two."""
+    octets = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.empty(octets + 64, dtype=np.uint8)
+    first = -raw.ctypes.data % 64
+    return np.asarray(raw[first : first + octets].view(dtype).reshape(shape))
+
+
+def aligned(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return a copy of an array of a type that begins with a cache line."""
+    copy = room(values.shape, dtype)
+    copy[...] = values
+    return copy
 
 
 def _refuse_lengths(vectors: NDArray[Any], what: str) -> None:

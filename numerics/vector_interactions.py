@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.vector_input import unit_vectors, valid_couplings, valid_patterns
+from numerics.vector_input import aligned, room, unit_vectors, valid_couplings, valid_patterns
 from theory.errors import InvalidInput, nearest
 
 __all__ = [
@@ -269,7 +269,7 @@ def from_couplings(J: ArrayLike, *, kind: str, d: int | None = None, precision: 
     largest = max(float(np.abs(row).sum()) for row in (stored.swapaxes(0, 1) if kind == "phasor" else stored))
     zero = 4.0 * float(np.finfo(chosen).eps) * largest
     return VectorInteractions(
-        kind, "dense", N, components, None, precision, 1.0, zero, couplings=stored.astype(chosen, copy=False)
+        kind, "dense", N, components, None, precision, 1.0, zero, couplings=aligned(stored, chosen)
     )
 
 
@@ -313,18 +313,18 @@ def _formed(by_site: NDArray[Any], kind: str) -> NDArray[Any]:
     N, d, C = by_site.shape
     if kind == "scalar":
         flat = by_site.reshape(N, -1)
-        out = flat @ flat.T
+        out = np.matmul(flat, flat.T, out=room((N, N), flat.dtype))
         np.fill_diagonal(out, 0.0)
-        return np.asarray(out)
+        return out
     flat = by_site.reshape(N * d, C)
     if kind == "tensor":
         by_component = np.ascontiguousarray(by_site.transpose(1, 0, 2)).reshape(d * N, C)
-        full = np.ascontiguousarray((flat @ by_component.T).reshape(N, d, d, N))
+        full = np.matmul(flat, by_component.T, out=room((N * d, d * N), flat.dtype)).reshape(N, d, d, N)
         for i in range(N):
             full[i, :, :, i] = 0.0
         return full
     x, y = by_site[:, 0, : C // 2], by_site[:, 1, : C // 2]
-    both = np.stack([x @ x.T + y @ y.T, y @ x.T - x @ y.T])
+    both = np.stack([x @ x.T + y @ y.T, y @ x.T - x @ y.T], out=room((2, N, N), flat.dtype))
     for part in both:
         np.fill_diagonal(part, 0.0)
     return both

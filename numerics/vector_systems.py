@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numerics.kernels.vector_fields import PhasorDense, ScalarDense, ScalarOverlap, TensorDense, TensorOverlap
+from numerics.vector_input import aligned
 from numerics.vector_interactions import VectorInteractions
 
 __all__ = ["components", "refresh", "system"]
@@ -15,7 +16,7 @@ __all__ = ["components", "refresh", "system"]
 
 def components(spins: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """Return (N, d) spins as a structure of arrays, (d, N), a copy."""
-    return np.array(spins.T, dtype=dtype, order="C")
+    return aligned(spins.T, dtype)
 
 
 def system(interactions: VectorInteractions, spins: NDArray[Any], *, engine: str | None = None) -> Any:

@@ -14,8 +14,9 @@ from numerics.vector_systems import components, refresh, system
 
 __all__ = ["Run"]
 
-_MANY = 8  # components from which on the fields of a block of sites are one matrix product
-_BLOCK = 64  # sites in it, if there are that many bytes in a core's own cache
+_WIDE = 16  # components from which on the sums of a block no longer stay in registers, and columns are taken in panels
+_MANY = 8  # components from which on fields by overlaps of a block of sites are one matrix product
+_BLOCK = 64  # sites in it at most: their patterns must fit into a core's own cache
 _CACHED = 2**20
 _ANEW = {"float32": 8, "float64": 64}  # sweeps after which maintained overlaps are taken anew
 
@@ -29,9 +30,7 @@ class Run:
     def __init__(self, interactions: VectorInteractions, spins: NDArray[np.float64], dtype: str) -> None:
         rounded = dtype == "float64" and interactions.precision == "float32" and interactions.patterns is not None
         self._engine = "overlap" if rounded else interactions.engine
-        # A matrix of a user's own may be in float32 beside float64 spins, which no matrix product does.
-        alike = self._engine == "overlap" or interactions.precision == dtype
-        self._lazy = interactions.kind == "scalar" and interactions.d >= _MANY and alike
+        self._lazy = interactions.kind == "scalar" and self._engine == "overlap" and interactions.d >= _MANY
         self._interactions, self._dtype = interactions, dtype
         self.load(spins)
 
@@ -39,7 +38,10 @@ class Run:
         """Go on from (N, d) spins."""
         apart = components(spins, self._dtype)
         self._system = system(self._interactions, apart, engine=self._engine)
-        self._state = np.ascontiguousarray(apart.T) if self._lazy else apart
+        if self._lazy:
+            self._state = np.ascontiguousarray(apart.T)
+        else:  # by overlaps, a visit sees one spin only: its components side by side
+            self._state = np.asfortranarray(apart) if self._engine == "overlap" else apart
         self._sweeps = 0
 
     def spins(self) -> NDArray[np.float64]:
@@ -56,33 +58,15 @@ class Run:
             refresh(known, np.ascontiguousarray(self._state.T) if self._lazy else self._state)
         self._sweeps += 1
         if self._lazy:
-            squared = (_by_overlaps if maintained else _by_matrix)(known, self._state, order, zero)
+            squared = _by_overlaps(known, self._state, order, zero)
         elif isinstance(known, ScalarDense):
-            squared = kernels.matrix_sweep(known.couplings, self._state, order, zero)
+            sweep = kernels.wide_sweep if self._interactions.d >= _WIDE else kernels.matrix_sweep
+            squared = sweep(known.couplings, self._state, order, zero)
         elif isinstance(known, PhasorDense):
             squared = kernels.phasor_sweep(known.real, known.imaginary, self._state, order, zero)
         else:
             squared = kernels.sweep(known, self._state, order, zero * self._interactions.scale)
         return float(np.sqrt(squared))
-
-
-def _by_matrix(known: ScalarDense, spins: NDArray[Any], order: NDArray[np.int32], zero: float) -> float:
-    """Sweep (N, d) spins with dense scalar couplings; fields of a block are a product of its rows with all spins."""
-    J = known.couplings
-    N, d = spins.shape
-    size = _block_size(J.itemsize * N)
-    rows, fields = np.empty((size, N), dtype=J.dtype), np.empty((size, d), dtype=J.dtype)
-    moves = np.empty_like(fields)
-    largest = 0.0
-    for first in range(0, N, size):
-        sites = order[first : first + size]
-        n = len(sites)
-        np.take(J, sites, axis=0, out=rows[:n], mode="clip")  # the mode in which no copy is made
-        np.matmul(rows[:n], spins, out=fields[:n])
-        block, pairs = spins[sites], np.take(rows[:n], sites, axis=1)
-        largest = max(largest, kernels.block(fields[:n], pairs, block, moves, False, zero))
-        spins[sites] = block
-    return largest
 
 
 def _by_overlaps(known: ScalarOverlap, spins: NDArray[Any], order: NDArray[np.int32], zero: float) -> float:

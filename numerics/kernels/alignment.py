@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from numerics.kernels.compile import borrowing, kernel
-from numerics.kernels.row_products import BLOCK, block_products
+from numerics.kernels.row_products import BLOCK, TALL, block_products, panel_products, total
 from numerics.kernels.vector_fields import PhasorDense, ScalarDense, add_rows, field, moved
 
-__all__ = ["block", "matrix_sweep", "phasor_sweep", "sweep", "turn"]
+__all__ = ["block", "matrix_sweep", "phasor_sweep", "sweep", "turn", "wide_sweep"]
 
 
 _ONE, _TWO, _THREE, _FOUR = block_products[1], block_products[2], block_products[3], block_products[4]
+
+_PANEL_ONE, _PANEL_TWO, _PANEL_THREE, _PANEL_FOUR = (panel_products[K] for K in (1, 2, 3, 4))
+_PANEL = 1024  # columns: of so many rows and four vectors 40 kB, which a core has next to it
 
 
 @borrowing
@@ -89,6 +92,56 @@ def matrix_sweep(couplings: Any, spins: Any, order: Any, zero: Any) -> Any:
 
 
 @kernel
+def wide_sweep(couplings: Any, spins: Any, order: Any, zero: Any) -> Any:
+    """Do the same for spins of many components, TALL sites and _PANEL columns of their couplings at a time."""
+    d, N = spins.shape
+    s, h, delta = np.empty(d, spins.dtype), np.empty(d, spins.dtype), np.empty(d, spins.dtype)
+    lanes = 64 // spins.itemsize
+    partial, fields = np.empty(TALL * d * lanes, spins.dtype), np.empty((TALL, d), spins.dtype)
+    largest, whole = 0.0, order.size - order.size % TALL
+    for first in range(0, whole, TALL):
+        then = min(first + TALL, whole - TALL)
+        partial[:] = 0
+        for start in range(0, N, _PANEL):
+            multiply_panel(couplings, order, first, then, spins, start, min(N, start + _PANEL), partial, lanes)
+        for a in range(d):
+            head = a - a % 4
+            width = min(4, d - head)
+            for r in range(TALL):
+                fields[r, a] = total(partial, (TALL * head + r * width + a - head) * lanes)
+        for r in range(TALL):
+            i = order[first + r]
+            for a in range(d):
+                s[a], h[a] = spins[a, i], fields[r, a]
+            largest = max(largest, turn(s, h, zero, delta))
+            for a in range(d):
+                spins[a, i] = s[a]
+            for q in range(r + 1, TALL):
+                c = couplings[order[first + q], i]
+                for a in range(d):
+                    fields[q, a] += c * delta[a]
+    return max(largest, sweep(ScalarDense(couplings, couplings.dtype.type(1)), spins, order[whole:], zero))
+
+
+@borrowing
+def multiply_panel(
+    matrix: Any, order: Any, first: Any, then: Any, vectors: Any, start: Any, stop: Any, partial: Any, lanes: Any
+) -> None:
+    """Add products of some columns to the partial sums of :func:`numerics.kernels.row_products.panel_products`."""
+    d = vectors.shape[0]
+    whole = d - d % 4
+    for a in range(0, whole, 4):
+        _PANEL_FOUR(matrix, order, first, then, vectors, a, start, stop, partial, TALL * a * lanes)
+    at = TALL * whole * lanes
+    if d % 4 == 3:
+        _PANEL_THREE(matrix, order, first, then, vectors, whole, start, stop, partial, at)
+    elif d % 4 == 2:
+        _PANEL_TWO(matrix, order, first, then, vectors, whole, start, stop, partial, at)
+    elif d % 4 == 1:
+        _PANEL_ONE(matrix, order, first, then, vectors, whole, start, stop, partial, at)
+
+
+@kernel
 def phasor_sweep(real: Any, imaginary: Any, spins: Any, order: Any, zero: Any) -> Any:
     """Do the same for phasors, with the real and imaginary parts (N, N) of their couplings."""
     s, h, delta = np.empty(2, spins.dtype), np.empty(2, spins.dtype), np.empty(2, spins.dtype)
@@ -130,7 +183,7 @@ def multiply_block(matrix: Any, order: Any, first: Any, then: Any, vectors: Any,
 
 @kernel
 def block(fields: Any, pairs: Any, spins: Any, moves: Any, own: Any, zero: Any) -> Any:
-    """Turn the B spins of a block, whose `fields` (B, d) were taken together before.
+    """Turn the B spins of a block by overlaps, whose `fields` (B, d) were taken together before.
 
     Parameters
     ----------

@@ -17,9 +17,10 @@ from numba.extending import intrinsic
 
 from numerics.kernels.row_adds import ask, spread, vector_at
 
-__all__ = ["BLOCK", "block_products", "products", "sums_of_rows"]
+__all__ = ["BLOCK", "TALL", "block_products", "panel_products", "products", "sums_of_rows", "total"]
 
-BLOCK = 4  # rows of a matrix multiplied at once
+BLOCK = 4  # rows of a matrix multiplied at once with few vectors
+TALL = 6  # and with many: 24 sums and what is multiplied fill 32 registers
 
 _LINE = 64  # bytes of a cache line
 _QUICK = ("reassoc", "contract", "nsz")
@@ -156,10 +157,85 @@ def _block_products(K: int) -> Any:
     return intrinsic(declare)
 
 
+def _panel_products(K: int) -> Any:
+    def declare(
+        typing_context: Any,
+        matrix: Any,
+        order: Any,
+        k: Any,
+        then: Any,
+        vectors: Any,
+        first: Any,
+        start: Any,
+        stop: Any,
+        partial: Any,
+        at: Any,
+    ) -> Any:
+        """Add matrix[order[k : k + TALL], start:stop] @ vectors[first : first + K, start:stop].T to partial sums.
+
+        Those of row r and vector c are the 64 bytes of partial.flat[at:] from number (r K + c) on.  With first = 0,
+        rows order[then : then + TALL] are asked for.
+        """
+        places = [types.int64] * 3
+        signature = types.void(matrix, order, *places[:2], vectors, *places, partial, types.int64)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array, sites, columns, kept = (
+                context.make_array(kind)(context, builder, arguments[k])
+                for kind, k in ((matrix, 0), (order, 1), (vectors, 4), (partial, 8))
+            )
+            begin, size = arguments[6], builder.sub(arguments[7], arguments[6])
+
+            def listed(where: Any) -> list[Any]:
+                numbers = (builder.load(builder.gep(sites.data, [builder.add(where, _long(r))])) for r in range(TALL))
+                rows = (_row(builder, array, builder.sext(number, _long)) for number in numbers)
+                return [builder.gep(row, [begin]) for row in rows]
+
+            wide, lanes = _vectors(partial.dtype)
+            with builder.if_then(builder.icmp_signed("==", arguments[5], _long(0))):
+                line = _LINE // (matrix.dtype.bitwidth // 8)
+                coming = listed(arguments[3])
+                with cgutils.for_range_slice(builder, _long(0), size, _long(line), _long) as (index, _):
+                    for row in coming:
+                        ask(builder, builder.ptrtoint(builder.gep(row, [index]), _long))
+            left = listed(arguments[2])
+            right = [
+                builder.gep(_row(builder, columns, builder.add(arguments[5], _long(c))), [begin]) for c in range(K)
+            ]
+            stored = [
+                [
+                    vector_at(builder, kept.data, builder.add(arguments[9], _long((r * K + c) * lanes)), lanes)
+                    for c in range(K)
+                ]
+                for r in range(TALL)
+            ]
+            sums = [[cgutils.alloca_once(builder, wide) for _ in row] for row in stored]
+            for row, places in zip(stored, sums, strict=True):
+                for source, place in zip(row, places, strict=True):
+                    builder.store(builder.load(source, align=_bytes(wide.element)), place)
+
+            def add(index: Any, mask: Any = None) -> None:
+                shared = [_wide(builder, pointer, index, mask, wide) for pointer in right]
+                for pointer, row in zip(left, sums, strict=True):
+                    value = _wide(builder, pointer, index, mask, wide)
+                    for other, place in zip(shared, row, strict=True):
+                        product = builder.fmul(value, other, flags=_QUICK)
+                        builder.store(builder.fadd(builder.load(place), product, flags=_QUICK), place)
+
+            _along(builder, size, lanes, lanes, add)
+            for row, places in zip(stored, sums, strict=True):
+                for target, place in zip(row, places, strict=True):
+                    builder.store(builder.load(place), target, align=_bytes(wide.element))
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return intrinsic(declare)
+
+
 def _sums(builder: Any, left: list[Any], right: list[Any], coming: list[Any], size: Any, dtype: Any) -> list[list[Any]]:
     """Return the products of all `left` with all `right`, pointers to `size` numbers, and ask for `coming`."""
     wide, lanes = _vectors(dtype)
-    total = wide.element
     unrolled = 1 if len(left) * len(right) > 6 else 2
     sums = [[[cgutils.alloca_once(builder, wide) for _ in range(unrolled)] for _ in right] for _ in left]
     for row in sums:
@@ -187,8 +263,6 @@ def _sums(builder: Any, left: list[Any], right: list[Any], coming: list[Any], si
             add_one(builder.add(index, _long(u * lanes)), u)
 
     _along(builder, size, lanes, lanes * unrolled, add)
-    name = f"llvm.vector.reduce.fadd.v{lanes}{total.intrinsic_name}"
-    reduce = cgutils.get_or_insert_function(builder.module, ir.FunctionType(total, [total, wide]), name)
     found: list[list[Any]] = []
     for row in sums:
         found.append([])
@@ -196,8 +270,31 @@ def _sums(builder: Any, left: list[Any], right: list[Any], coming: list[Any], si
             value = builder.load(column[0])
             for place in column[1:]:
                 value = builder.fadd(value, builder.load(place), flags=_QUICK)
-            found[-1].append(builder.call(reduce, [ir.Constant(total, 0.0), value], fastmath=("reassoc",)))
+            found[-1].append(_reduced(builder, value))
     return found
+
+
+def _reduced(builder: Any, vector: Any) -> Any:
+    """Return the sum of the numbers of a vector."""
+    wide = vector.type
+    total = wide.element
+    name = f"llvm.vector.reduce.fadd.v{wide.count}{total.intrinsic_name}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(total, [total, wide]), name)
+    return builder.call(function, [ir.Constant(total, 0.0), vector], fastmath=("reassoc",))
+
+
+def _total(typing_context: Any, partial: Any, at: Any) -> Any:
+    """Return the sum of the 64 bytes of numbers partial.flat[at:]."""
+    signature = partial.dtype(partial, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(partial)(context, builder, arguments[0]).data
+        wide, lanes = _vectors(partial.dtype)
+        return _reduced(
+            builder, builder.load(vector_at(builder, data, arguments[1], lanes), align=_bytes(wide.element))
+        )
+
+    return signature, generate
 
 
 def _along(builder: Any, size: Any, lanes: int, step: int, body: Callable[..., None]) -> None:
@@ -245,3 +342,5 @@ def _bytes(kind: Any) -> int:
 products: dict[int, Callable[..., None]] = {K: _products(K) for K in (1, 2, 3, 4)}
 sums_of_rows: dict[int, Callable[..., None]] = {K: _sums_of_rows(K) for K in (1, 2, 3, 4)}
 block_products: dict[int, Callable[..., None]] = {K: _block_products(K) for K in (1, 2, 3, 4)}
+panel_products: dict[int, Callable[..., None]] = {K: _panel_products(K) for K in (1, 2, 3, 4)}
+total: Callable[[Any, Any], Any] = intrinsic(_total)

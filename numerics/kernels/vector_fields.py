@@ -1,7 +1,8 @@
 """The local field of one vector spin, and what follows when it has moved; apart from what the spin does with its field.
 
-Spins are a structure of arrays, `spins` (d, N).  Couplings are one of five tuples of arrays, in which a spin sees the
-rest through :func:`field`, and which :func:`moved` keeps up to date:
+Spins are a structure of arrays, `spins` (d, N); where fields are by overlaps, components side by side do better.
+Couplings are one of five tuples of arrays, in which a spin sees the rest through :func:`field`, and which
+:func:`moved` keeps up to date:
 
     field(system, spins, s, i, upcoming, out)   # s = spins[:, i]; out (d,) becomes h_i = sum_{j != i} J_ij s_j
     ... the law: a new spins[:, i], and delta (d,) = new - old ...

@@ -127,6 +127,17 @@ def test_the_end_is_a_minimum_and_the_same_as_by_sweeps_alone(kind, d, engine):
     assert np.abs(fine.spins - h / np.linalg.norm(h, axis=1)[:, None]).max() < 1e-10
 
 
+@pytest.mark.parametrize("d", [16, 18])
+def test_panels_of_columns_add_up(d):
+    couplings = vector_interactions(unit(10, 1100, d), kind="scalar", engine="dense", precision="float64")
+    order, ends = rng.permutation(rng.stream("panels"), 1100), []
+    for sweep in (kernels.matrix_sweep, kernels.wide_sweep):
+        spins = components(unit(1100, d, seed=1), np.float64)
+        sweep(couplings.couplings, spins, order, 0.0)
+        ends.append(spins)
+    assert np.abs(ends[0] - ends[1]).max() < ROUNDING["float64"] * ROUNDINGS[1]
+
+
 def test_newton_declines_what_is_no_minimum():
     couplings = from_couplings([[0.0, 1.0], [1.0, 0.0]], kind="scalar", d=2)
     for angle in (3.0, 2.0):
@@ -278,6 +289,14 @@ def multiply_block(matrix, order, first, then, vectors, out):
     out[:] = matrix[order[first : first + len(out)]] @ vectors.T
 
 
+def multiply_panel(matrix, order, first, then, vectors, start, stop, partial, lanes):
+    found = matrix[order[first : first + 6], start:stop] @ vectors[:, start:stop].T
+    for a in range(len(vectors)):
+        head = a - a % 4
+        at = 6 * head + np.arange(6) * min(4, len(vectors) - head) + a - head
+        partial[at * lanes + start % lanes] += found[:, a]
+
+
 def planted(source: str) -> bool:
     """Whether the kernels in `source` tell themselves from the reference by their trajectories."""
     keep = [
@@ -285,10 +304,11 @@ def planted(source: str) -> bool:
         for line in source.splitlines()
         if not line.startswith(("@", "from numerics", "from numba", "from __future"))
     ]
-    text = "\n".join(line for line in keep if not line.startswith(("_ONE", "_ADD_ONE")))
-    space: dict[str, object] = {"__name__": "planted", "overload": None, "BLOCK": 4}
+    text = "\n".join(line for line in keep if not line.startswith(("_ONE", "_ADD_ONE", "_PANEL_ONE")))
+    space: dict[str, object] = {"__name__": "planted", "overload": None, "BLOCK": 4, "TALL": 6}
     exec(compile(text, "planted", "exec"), space)
     space |= {"multiply": multiply, "add_rows": add_rows, "multiply_block": multiply_block, "_ADD_ONE": add_row}
+    space |= {"multiply_panel": multiply_panel, "total": lambda partial, at: partial[at : at + 8].sum()}
     space["field"] = lambda known, *rest: space["_FIELDS"][type(known).__name__](known, *rest)
     space["moved"] = lambda known, *rest: space["_MOVED"][type(known).__name__](known, *rest)
     for table in ("_FIELDS", "_MOVED"):
@@ -302,17 +322,19 @@ def planted(source: str) -> bool:
         for sweep in range(2):
             order = rng.permutation(rng.stream("planted"), 18, lane=sweep)
             try:
-                if engine == "overlap" or kind == "tensor":
-                    largest = space["sweep"](known, spins, order, 0.0)
-                elif kind == "phasor":
-                    largest = space["phasor_sweep"](known.real, known.imaginary, spins, order, 0.0)
-                elif d < 8:
-                    largest = space["matrix_sweep"](known.couplings, spins, order, 0.0)
-                else:
-                    J, state, moves = known.couplings, spins.T[order].copy(), np.empty((18, d))
+                if kind == "scalar" and engine == "overlap" and d >= 8:
+                    J = vector_interactions(X, kind=kind, engine="dense", precision="float64").couplings
+                    state, moves = spins.T[order].copy(), np.empty((18, d))
                     pairs = J[np.ix_(order, order)] + np.eye(18)
                     largest = space["block"](J[order] @ spins.T + state, pairs, state, moves, True, 0.0)
                     spins[:, order] = state.T
+                elif engine == "overlap" or kind == "tensor":
+                    largest = space["sweep"](known, spins, order, 0.0)
+                elif kind == "phasor":
+                    largest = space["phasor_sweep"](known.real, known.imaginary, spins, order, 0.0)
+                else:
+                    way = "matrix_sweep" if d < 8 else "wide_sweep"
+                    largest = space[way](known.couplings, spins, order, 0.0)
             except Exception:
                 return True
             if abs(truth.sweep(order) - np.sqrt(largest)) > 1e-9 or np.abs(spins.T - truth.spins()).max() > 1e-9:
@@ -345,6 +367,9 @@ SOURCE = inspect.getsource(vector_fields) + inspect.getsource(kernels)
         ("order[whole:], zero", "order[whole + 1 :], zero"),  # a site is left out
         ("flat, k * B, k)", "flat, k * B, k - 1 if k else 0)"),
         ("- pairs[k, k] * s[a] if own", "if own"),
+        ("range(r + 1, TALL)", "range(r + 1, TALL - 1)"),
+        ("partial[:] = 0", "pass"),  # sums of the block before
+        ("then = min(first + TALL, whole - TALL)", "then = first = min(first + TALL, whole - TALL)"),
     ],
 )
 def test_planted_faults_are_caught(right, wrong):
