@@ -29,6 +29,9 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+_FLAT = 1e-9  # slope of a replicon in the logarithm of a parameter that is none
+_STRIDE = 8.0  # most by which that logarithm moves at once
+
 
 @dataclass(frozen=True)
 class Crossing:
@@ -270,6 +273,9 @@ def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
     branches = _branches(point, x, vary, events={"replicon": replicon})
     located = [s for b in branches for s in b.special if s.kind == "replicon"]
     crossings = [zero_replicon(point, vary, s.parameter, s.x) for s in located]
+    if not located and vary == "temperature":
+        coldest = min(branches, key=lambda b: float(b.parameter[-1]))
+        crossings = [zero_replicon(point, vary, float(coldest.parameter[-1]), coldest.x[-1])]
     side = "stable" if point.scalar("replicon", x) > 0 else "unstable"
     found_all = [c for c in crossings if c is not None]
     if wanted != state:
@@ -281,10 +287,13 @@ def _replicon_zero(model: Any, state: str, L: int, vary: str) -> tuple[list[Cros
 
 
 def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing | None:
-    """Secant iteration in the parameter, the saddle point solved at every step."""
+    """Secant iteration in the parameter's logarithm, the saddle point solved at every step.
+
+    At low temperature the replicon of planar spins falls like that logarithm.
+    """
     previous: tuple[float, float] | None = None
     slope = 0.0
-    for _ in range(30):
+    for _ in range(40):
         point = point.at(vary, value)
         roots = saddle.solve(point.equations.problem(), x, point.parameters, throw=False)
         if not roots.converged[0]:
@@ -296,15 +305,16 @@ def zero_replicon(point: Point, vary: str, value: float, x: Array) -> Crossing |
         if previous is None:
             previous, value = (value, r), value * (1.0 + 1e-6)
             continue
-        if abs(value - previous[0]) > 1e-8 * abs(value):  # closer together, their difference is rounding
-            slope = (r - previous[1]) / (value - previous[0])
-        if slope == 0.0:  # the state does not feel the parameter
+        apart = math.log(value / previous[0])
+        if abs(apart) > 1e-8:  # closer together, their difference is rounding
+            slope = (r - previous[1]) / apart
+        if abs(slope) < _FLAT:  # the state does not feel the parameter
             return None
         step, rounding = -r / slope, 64.0 * np.finfo(float).eps / abs(slope)
-        if abs(step) <= max(1e-13 * value, rounding):
-            error = float(abs(step) + rounding + 1e-14 * value)
+        if abs(step) <= max(1e-13, rounding):
+            error = float(abs(step) + rounding + 1e-14) * value
             return Crossing(value, error, point, x, "above" if slope > 0 else "below")
-        previous, value = (value, r), value + step
+        previous, value = (value, r), value * math.exp(min(max(step, -_STRIDE), _STRIDE))
         if not declared(point.model, vary).allows(value):
             return None
     return None

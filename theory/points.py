@@ -43,6 +43,7 @@ Array = NDArray[np.float64]
 
 _LOADS = (1e-9, 1e9)
 _TEMPERATURES = (1e-4, 1e4)  # in the model's unit
+_SAME = 0.015  # of a condensed overlap that noise has hardly touched
 _CANDIDATES = {
     "low": (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8),
     "high": (1e1, 1e2, 1e3, 1e4, 1e6, 1e8),
@@ -92,7 +93,7 @@ class Point:
 
     def undisturbed(self, x: Array) -> bool:
         """Whether noise has hardly touched the state, so that it is a good place to follow it from."""
-        return self.condensed(x) >= 0.985 * self.condensed(self.start())
+        return self.condensed(x) >= (1.0 - _SAME) * self.condensed(self.start())
 
     def slope(self, x: Array, vary: str) -> float:
         """Derivative of the free energy in a parameter along the branch (explicit, by stationarity)."""
@@ -242,8 +243,19 @@ def _candidates(model: Any, vary: str, end: str) -> list[float]:
     return [v for v in (*near, *(unit * v for v in _CANDIDATES[kind])) if parameter.allows(v)]
 
 
-def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | None:
+def anchor(model: Any, state: str, L: int, vary: str, *, near: float | None = None) -> tuple[Point, Array] | None:
     """Find a point, by moving one parameter towards the end where the state survives, at which it is undisturbed.
+
+    Where something else disturbs it (a temperature, the other load), the nearest point from which on it stays the same.
+
+    Parameters
+    ----------
+    model : Model
+    state : str
+    L : int
+    vary : str
+    near : float or None
+        Where the state is wanted: looked at first, and values towards the other end last.
 
     Returns
     -------
@@ -251,11 +263,20 @@ def anchor(model: Any, state: str, L: int, vary: str) -> tuple[Point, Array] | N
         The compiled point and its solution; None if the state is nowhere to be found along this parameter.
     """
     spare: tuple[Point, Array] | None = None
-    for value in _candidates(model, vary, model.exists_towards(state).get(vary, "low")):
+    end = model.exists_towards(state).get(vary, "low")
+    values, harder = _candidates(model, vary, end), list[float]()
+    if near is not None:
+        harder = [v for v in values if v != near and (v > near) is (end == "low")]
+        values = [near, *(v for v in values if v != near and v not in harder)]
+    for value in (*values, *harder):
+        if value in harder and spare is not None:
+            break
         point = at_point(replace(model, **{vary: value}), state, L)
         x = converge(point, point.start())
         if x is None:
             continue
+        if spare is not None and abs(point.condensed(x) / point.condensed(spare[1]) - 1.0) < _SAME:
+            break
         spare = (point, x)
         if point.undisturbed(x):
             break

@@ -274,12 +274,18 @@ def radial_rule(d: int, mean: Array, variance: Array, *, most: int = 0, nodes: i
         [np.broadcast_to(_REACH, (len(M), len(_REACH))), (steps - centre[:, None]) / sd[:, None]], axis=1
     )
     low = np.maximum(_REACH[0], -centre / sd)[:, None]
-    edges = np.sort(np.clip(edges, low, _REACH[-1]), axis=1)
-    half = 0.5 * np.diff(edges, axis=1)
+    edges = np.clip(edges, low, _REACH[-1])
+    # Lengths of order one keep their digits however long the field is: edges and panels near zero are known as lengths.
+    lengths = np.where(edges > -(centre / sd)[:, None], centre[:, None] + sd[:, None] * edges, 0.0)
+    lengths[:, len(_REACH) :] = np.clip(steps, lengths[:, :1], lengths[:, len(_REACH) - 1 : len(_REACH)])
+    edges, lengths = np.sort(edges, axis=1), np.sort(lengths, axis=1)
+    short = lengths[:, 1:] < 0.5 * centre[:, None]
+    half = 0.5 * np.where(short, np.diff(lengths, axis=1) / sd[:, None], np.diff(edges, axis=1))
     used = (half > 0.0).any(axis=0)
-    half, middle = half[:, used], 0.5 * (edges[:, 1:] + edges[:, :-1])[:, used]
-    v = (middle[:, :, None] + half[:, :, None] * x).reshape(len(M), -1)
-    r = np.maximum(centre[:, None] + sd[:, None] * v, 0.0)
+    half, left, shortest = half[:, used], edges[:, :-1][:, used], lengths[:, :-1][:, used]
+    offset = half[:, :, None] * (1.0 + x)
+    v = (left[:, :, None] + offset).reshape(len(M), -1)
+    r = (shortest[:, :, None] + sd[:, None, None] * offset).reshape(len(M), -1)
     scale = (M / R)[:, None]
     kappa = r * scale
     jet = log_partition(d, kappa, max(1, most))

@@ -181,7 +181,9 @@ def _followed(point: Point) -> Solution:
     fold: tuple[str, float] | None = None
     for vary in point.model.exists_towards(point.state):
         target = getattr(point.model, vary)
-        found = None if vary == "temperature" and target == 0.0 else anchor(point.model, point.state, point.L, vary)
+        if vary == "temperature" and target == 0.0:
+            continue
+        found = anchor(point.model, point.state, point.L, vary, near=target)
         if found is None:
             continue
         x, fold = _follow(point, found, vary, target)

@@ -274,7 +274,8 @@ def radial_orders(
     """
     d, (M, R) = family.dimension, fields
     highest = max(n for _, n in indices)
-    by_parts = (R > 1.0) & (M * M < 9.0 * R) & (highest > 1)
+    # At a far field without much noise they do not matter, unless the field is so long that they are all there is.
+    by_parts = (R > 1.0) & (M * M < np.maximum(9.0, np.log(np.maximum(R, 1.0))) * R) & (highest > 1)
     rule = radial_rule(d, M, R, most=max(k for k, _ in indices) + bool(by_parts.any()), nodes=quadrature.NODES * refine)
     r, weights = rule.length, [rule.weight * ratio for ratio in rule.ratios]
     jets = [family.jet(r, max(k + 2 * n for k, n in indices))]
