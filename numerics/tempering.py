@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,8 @@ from numerics.interactions import Interactions
 from numerics.kernels.philox import philox
 from numerics.kernels.thresholds import logarithms
 from numerics.series import Series
+from numerics.vector_chains import VectorChains
+from numerics.vector_interactions import VectorInteractions
 from theory.errors import InvalidInput
 
 __all__ = ["Tempering", "exchanged", "temper"]
@@ -37,13 +40,13 @@ __all__ = ["Tempering", "exchanged", "temper"]
 class Tempering:
     """Where a parallel tempering run stands and what was measured on the way; `temper` can go on from it.
 
-    R independent sets of K walkers; a start of shape (K, N) is one set.
+    R independent sets of K walkers; a start of one set has no first axis.
 
     Attributes
     ----------
     temperatures : (K,) float64 array
         Rising.
-    spins : (R, K, N) int8 array
+    spins : (R, K, N) int8 or (R, K, N, d) float64 array
         The last configurations, by temperature.
     walkers : (R, K) int64 array
         Which walker is at each temperature.
@@ -64,7 +67,7 @@ class Tempering:
     """
 
     temperatures: NDArray[np.float64]
-    spins: NDArray[np.int8]
+    spins: NDArray[Any]
     walkers: NDArray[np.int64]
     sweeps: int
     series: tuple[dict[str, Series], ...]
@@ -82,7 +85,7 @@ class Tempering:
 
 
 def temper(
-    interactions: Interactions,
+    interactions: Interactions | VectorInteractions,
     spins: ArrayLike | Tempering,
     *,
     temperatures: ArrayLike,
@@ -100,8 +103,8 @@ def temper(
 
     Parameters
     ----------
-    interactions : Interactions
-    spins : (K, N) or (R, K, N) array of +-1, or Tempering
+    interactions : Interactions or VectorInteractions
+    spins : (K, N) or (R, K, N) array of +-1, or (K, N, d) or (R, K, N, d) unit vectors, or Tempering
         Start configurations by temperature, of one or R independent sets; or a run to go on with, at the same
         temperatures and intervals.
     temperatures : (K,) array
@@ -111,6 +114,7 @@ def temper(
     swap_every : int
         Sweeps between two rounds of exchanges.
     algorithm : {'metropolis', 'heat-bath'}
+        Of vectors {'heat-bath', 'heat-bath+over-relaxation'}, see :func:`numerics.vector_montecarlo.sample_vectors`.
     keys : (K, 3) or (R, K, 3) uint32 array, optional
         Names of the walkers' random numbers.
     every : int, optional
@@ -138,10 +142,12 @@ def temper(
     """
     before = spins if isinstance(spins, Tempering) else None
     start = spins.spins if isinstance(spins, Tempering) else np.asarray(spins)
-    start = start[None] if start.ndim == 2 else start
-    if start.ndim != 3 or start.shape[0] < 1 or start.shape[1] < 1:
-        raise InvalidInput(f"spins have shape {start.shape}; give (K, N) or (R, K, N), K temperatures and R sets.")
-    R, K, N = start.shape
+    vectors = isinstance(interactions, VectorInteractions)
+    start = start[None] if start.ndim == 2 + vectors else start
+    if start.ndim != 3 + vectors or start.shape[0] < 1 or start.shape[1] < 1:
+        one = "(K, N, d) or (R, K, N, d)" if vectors else "(K, N) or (R, K, N)"
+        raise InvalidInput(f"spins have shape {start.shape}; give {one}, K temperatures and R sets.")
+    R, K, N, *components = start.shape
     ladder = temperatures_of(temperatures, K, "temperatures") if np.ndim(temperatures) == 1 else np.zeros(0)
     if ladder.size != K or not (np.diff(ladder) > 0).all():
         raise InvalidInput(f"temperatures = {temperatures!r} are not allowed; give {K} rising numbers, lowest first.")
@@ -159,14 +165,18 @@ def temper(
     state = np.empty_like(start)  # by walker, not by temperature
     where = np.tile(np.arange(K), (R, 1)) if before is None else before.walkers.copy()
     state[sets, where] = start
-    chains = Chains(
-        interactions,
-        state.reshape(R * K, N),
-        algorithm=algorithm,
-        keys=None if keys is None else np.asarray(keys).reshape(-1, 3),
-        backend=backend,
-        threads=threads,
-        sweep=0 if before is None else before.sweeps,
+    options: dict[str, Any] = {
+        "algorithm": algorithm,
+        "keys": None if keys is None else np.asarray(keys).reshape(-1, 3),
+        "backend": backend,
+        "threads": threads,
+        "sweep": 0 if before is None else before.sweeps,
+    }
+    flat = state.reshape(R * K, N, *components)
+    chains = (
+        VectorChains(interactions, flat, **options)
+        if isinstance(interactions, VectorInteractions)
+        else Chains(interactions, flat, **options)
     )
     if chains.sweep % pause:
         raise InvalidInput(
@@ -210,7 +220,7 @@ def temper(
             for k in range(K):
                 records[k].add({"energy": energies[sets[:, 0], where[:, k]]})
             if observe:
-                now = chains.spins().reshape(R, K, N)
+                now = chains.spins().reshape(start.shape)
                 for k in range(K):
                     records[k].add(measured_by(observe, now[sets[:, 0], where[:, k]]))
             if progress:
@@ -219,7 +229,7 @@ def temper(
         record.flush()
     return Tempering(
         ladder,
-        chains.spins().reshape(R, K, N)[sets, where],
+        chains.spins().reshape(start.shape)[sets, where],
         where,
         chains.sweep,
         series,

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from scipy.special import ive
 
-from numerics import disorder, rng
+from numerics import disorder, rng, tempering
 from numerics import montecarlo as ising
 from numerics.backends import vector_cpu
 from numerics.backends.vector_reference import matrix as couplings_of
 from numerics.interactions import interactions
 from numerics.kernels import vector_fields, vector_laws, vector_sweeps
+from numerics.tempering import temper
 from numerics.vector_chains import VECTOR_ALGORITHMS
 from numerics.vector_interactions import VectorInteractions, from_couplings, vector_interactions
 from numerics.vector_montecarlo import sample_vectors
@@ -522,3 +523,42 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(change, words):
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
     assert isinstance(refused.value, SpinodalError)
+
+
+# --- tempering ----------------------------------------------------------------------------------------------------
+
+
+def test_tempering_exchanges_vectors_and_keeps_their_laws():
+    # Two spins: energy -J A_d(J/T)/2 per spin at every temperature.
+    d, temperatures, R = 3, np.array([0.1, 0.25, 1.0]), 400
+    pair = from_couplings([[0.0, 1.0], [1.0, 0.0]], kind="scalar", d=d, precision="float64")
+    keys = keys_of(3 * R, "tempered").reshape(R, 3, 3)
+    options = {"temperatures": temperatures, "algorithm": "heat-bath"}
+    run = temper(pair, vectors(R, 3, 2, d), sweeps=40, keys=keys, **options)
+    assert run.spins.shape == (R, 3, 2, d)
+    assert run.exchanges.min() > 1000
+    assert run.round_trips.sum() > 10
+    for T, series in zip(temperatures, run.series, strict=True):
+        exact = ratio(d, 1.0 / T)
+        # The first sweep forgets the start, and sets are independent of each other.
+        means = series["energy"].chain_means()
+        assert abs(means.mean() + 0.5 * exact) < SIGMAS * means.std(ddof=1) / math.sqrt(R)
+    half = temper(pair, vectors(R, 3, 2, d), sweeps=20, keys=keys, **options)
+    rest = temper(pair, half, sweeps=20, keys=keys, **options)
+    assert np.array_equal(rest.spins, run.spins)
+    assert np.array_equal(rest.exchanges, run.exchanges)
+
+
+@pytest.mark.parametrize("factor", [-1.0, 1.0 / 3.0])
+def test_tempering_of_vectors_would_notice_a_wrong_exchange(factor, monkeypatch):
+    right = tempering.exchanged
+    monkeypatch.setattr(tempering, "exchanged", lambda beta, energies, words: right(beta, factor * energies, words))
+    with pytest.raises(AssertionError):
+        test_tempering_exchanges_vectors_and_keeps_their_laws()
+
+
+def test_tempering_refuses_spins_of_the_wrong_kind():
+    with pytest.raises(InvalidInput, match="K, N, d"):
+        temper(stored("scalar", 3, 6, 2), np.ones((2, 6)), temperatures=[0.1, 0.2], sweeps=2, algorithm="heat-bath")
+    with pytest.raises(InvalidInput, match="'metropolis'"):
+        temper(stored("scalar", 3, 6, 2), vectors(2, 6, 3), temperatures=[0.1, 0.2], sweeps=2)
