@@ -84,6 +84,9 @@ class Frame:
     def own_blocks(self) -> Array:
         """Diagonal blocks of ``c F F^T``, (N, d-1, d-1)."""
         own, scale = self.interactions.own, self.interactions.scale
+        if own is None and self.interactions.patterns is not None:  # many components: found from the patterns
+            rows = (self.columns(slice(i, i + 1))[0] for i in range(self.N))
+            return np.stack([scale * (row @ row.T) for row in rows])
         if own is None:
             return np.zeros((self.N, self.d - 1, self.d - 1))
         if own.ndim == 1:

@@ -122,6 +122,15 @@ def test_matrix_and_operator_agree(kind, d):
     np.testing.assert_allclose(operator @ H[0], H @ H[0], atol=1e-12)
 
 
+def test_matrix_and_operator_agree_for_many_components_and_few_patterns():
+    x = np.random.default_rng(0).normal(size=(5, 20, 6))
+    unit = x / np.linalg.norm(x, axis=-1, keepdims=True)
+    couplings = vector_interactions(unit[:4], kind="tensor", precision="float64")
+    assert couplings.own is None  # what a spin does to itself is then found from the patterns
+    frame = frame_of(couplings, unit[4])
+    assert np.abs(hessian(couplings, unit[4]) - frame.hessian_times(np.eye(frame.size))).max() < 1e-14
+
+
 @pytest.mark.parametrize(("kind", "d"), CASES)
 def test_counts_below_a_level_are_those_of_the_eigenvalues(kind, d):
     couplings = network(kind, d, 30, 8)
