@@ -231,7 +231,14 @@ def vector_interactions(
     own = _on_itself(by_site, kind)
     if engine == "auto":
         engine = _quicker(kind, N, P, d)
-    couplings = _formed(by_site, kind) if engine == "dense" else None
+    try:
+        couplings = _formed(by_site, kind) if engine == "dense" else None
+    except MemoryError:
+        numbers = {"tensor": float(N * d) ** 2, "scalar": float(N) ** 2, "phasor": 2.0 * N**2}[kind]
+        raise InvalidInput(
+            f"{kind} couplings of N = {N} spins with d = {d} take {1e-9 * chosen.itemsize * numbers:.3g} GB as a "
+            "matrix, more than there is; use engine 'overlap'."
+        ) from None
     scale = (d if kind == "scalar" else 1) / N
     whole = d == 1 and bool((np.abs(by_site) == 1.0).all())
     # Products of patterns and overlaps: a few roundings of what a condensed pattern and the spin's own part contribute.

@@ -153,3 +153,13 @@ def test_bad_input_is_one_sentence(make, sentence):
     with pytest.raises(InvalidInput, match=sentence) as caught:
         make()
     assert str(caught.value).count("\n") == 0
+
+
+def test_a_matrix_that_does_not_fit_is_refused_in_a_sentence(monkeypatch):
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "room", full)
+    for kind, size in (("tensor", "4e-07 GB"), ("scalar", "1e-07 GB"), ("phasor", "2e-07 GB")):
+        with pytest.raises(InvalidInput, match=f"N = 5 spins with d = 2 take {size} as a matrix, .* 'overlap'"):
+            vector_interactions(unit(2, 5, 2), kind=kind, engine="dense")
