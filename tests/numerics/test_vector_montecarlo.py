@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from scipy.special import ive
 
-from numerics import disorder, rng, tempering
+from numerics import disorder, rng, tempering, vector_disorder
 from numerics import montecarlo as ising
 from numerics.backends import vector_cpu
 from numerics.backends.vector_reference import matrix as couplings_of
@@ -26,7 +26,7 @@ from numerics.tempering import temper
 from numerics.vector_chains import VECTOR_ALGORITHMS
 from numerics.vector_interactions import VectorInteractions, from_couplings, vector_interactions
 from numerics.vector_montecarlo import sample_vectors
-from theory.ensembles import IidPatterns
+from theory.ensembles import IidPatterns, IsotropicPatterns
 from theory.errors import InvalidInput, SpinodalError
 
 FAMILY = 1e-6
@@ -109,7 +109,7 @@ def ratio(d: int, kappa: float) -> float:
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 10, 64])
 def test_two_spins_have_the_mean_cosine_in_closed_form(d, precision):
-    J, R = 0.7, 10000
+    J, R = 0.7, 5000
     pair = from_couplings([[0.0, J], [J, 0.0]], kind="scalar", d=d, precision=precision)
     start = np.zeros((R, 2, d)) + np.eye(d)[0]
     for number, temperature in enumerate((3.0, 0.4, 0.02)):
@@ -134,7 +134,7 @@ def test_two_spins_have_the_mean_cosine_in_closed_form(d, precision):
 @pytest.mark.parametrize("d", [2, 3, 5])
 def test_one_pattern_pair_of_tensor_couplings_agrees_with_quadrature(d, engine):
     # H = -x y/2 with x, y the components along the pattern, each of density (1 - x^2)^((d - 3)/2).
-    system, R, temperature = stored("tensor", d, 2, 1, engine=engine), 5000, 0.08
+    system, R, temperature = stored("tensor", d, 2, 1, engine=engine), 3000, 0.08
     theta, step = np.linspace(0.0, np.pi, 4001, retstep=True)
     x = np.cos(theta)
     weight = np.sin(theta) ** (d - 2) * np.where((theta == 0) | (theta == np.pi), 0.5, 1.0) * step
@@ -148,8 +148,8 @@ def test_one_pattern_pair_of_tensor_couplings_agrees_with_quadrature(d, engine):
             system,
             vectors(R, 2, d, seed=over),
             temperature=temperature,
-            sweeps=40,
-            every=40,
+            sweeps=25,
+            every=25,
             keys=keys_of(R, "pattern", d, over),
             **over_relaxed(over),
         )
@@ -160,7 +160,7 @@ def test_one_pattern_pair_of_tensor_couplings_agrees_with_quadrature(d, engine):
 def test_three_spins_with_different_couplings_agree_with_quadrature(d):
     # s_1.s_2 = x; the third spin is integrated in closed form, and in turn each of the three is the third.
     J = np.array([[0.0, 1.0, -0.8], [1.0, 0.0, 0.5], [-0.8, 0.5, 0.0]])
-    temperature, R = 0.25, 10000
+    temperature, R = 0.25, 4000
     system = from_couplings(J, kind="scalar", d=d, precision="float64")
     theta = np.linspace(0.0, np.pi, 20001)
     x = np.cos(theta)
@@ -174,7 +174,7 @@ def test_three_spins_with_different_couplings_agree_with_quadrature(d):
             keys=keys_of(R, "three", d, sweeps, over),
             **over_relaxed(over),
         ).spins
-        for sweeps, over in ((80, 0), (40, 2))
+        for sweeps, over in ((50, 0), (20, 2))
     ]
     for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         field = np.sqrt(np.maximum(J[i, k] ** 2 + J[j, k] ** 2 + 2 * J[i, k] * J[j, k] * x, 1e-300)) / temperature
@@ -192,7 +192,7 @@ def test_three_spins_with_different_couplings_agree_with_quadrature(d):
 
 @pytest.mark.parametrize("kind", ["tensor", "scalar", "phasor"])
 def test_three_plane_spins_of_every_kind_agree_with_quadrature(kind):
-    R, n = 10000, 64  # periodic: the rule converges exponentially
+    R, n = 4000, 40  # periodic: the rule converges exponentially
     system = stored(kind, 2, 3, 2)
     temperature = moderate(system)
     phi = 2.0 * np.pi * (np.arange(n) + 0.5) / n
@@ -247,7 +247,7 @@ SYSTEMS = [
 @pytest.mark.parametrize(("sweeps", "over"), [(1, 0), (6, 0), (2, 3)])
 @pytest.mark.parametrize(("kind", "d", "engine"), SYSTEMS)
 def test_walkers_in_equilibrium_stay_there(kind, d, engine, sweeps, over):
-    J, R = stored(kind, d, 3, 2, engine=engine), 4000
+    J, R = stored(kind, d, 3, 2, engine=engine), 2500
     start, independent = bank(kind, d, 2, R)
     options = {"sweeps": sweeps, "every": sweeps, "keys": keys_of(R, "stay", kind, d, sweeps, over)}
     run = sample_vectors(J, start, temperature=moderate(J), **options, **over_relaxed(over))
@@ -256,7 +256,7 @@ def test_walkers_in_equilibrium_stay_there(kind, d, engine, sweeps, over):
 
 @pytest.mark.parametrize(("kind", "d", "engine"), SYSTEMS)
 def test_walkers_out_of_equilibrium_get_there(kind, d, engine):
-    J, R = stored(kind, d, 3, 2, engine=engine), 4000
+    J, R = stored(kind, d, 3, 2, engine=engine), 2500
     start = np.tile(vectors(1, 3, d, seed=9), (R, 1, 1))
     # Two Ising spins held together turn in one of 15 sweeps here; other spins are faster.
     options = {"temperature": 3.0 * moderate(J), "sweeps": 60, "every": 60, "keys": keys_of(R, "get", kind, d)}
@@ -427,7 +427,7 @@ def planted(source: str, advance: str = ADVANCE):
 
 def noticed(monkeypatch, source: str = SOURCE, advance: str = ADVANCE) -> bool:
     """Whether walkers that start in equilibrium are found out of it, or energies to be lost by over-relaxation."""
-    R = 1500
+    R = 1000
     monkeypatch.setattr(vector_cpu, "vector_advance", planted(source, advance))
     for number, (kind, d, engine) in enumerate(
         (("tensor", 3, "overlap"), ("scalar", 2, "overlap"), ("scalar", 3, "dense"))
@@ -562,3 +562,39 @@ def test_tempering_refuses_spins_of_the_wrong_kind():
         temper(stored("scalar", 3, 6, 2), np.ones((2, 6)), temperatures=[0.1, 0.2], sweeps=2, algorithm="heat-bath")
     with pytest.raises(InvalidInput, match="'metropolis'"):
         temper(stored("scalar", 3, 6, 2), vectors(2, 6, 3), temperatures=[0.1, 0.2], sweeps=2)
+
+
+# --- theory -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tau", "state", "m", "q", "energy"),
+    [  # `spinodal solve vector-hopfield --d 3 --alpha .02 --temperature TAU --state STATE`
+        (0.3, "example", 0.853329806925, 0.779881543777, -0.400173555469),
+        (3.0, "paramagnet", 0.0, 0.0, -0.00166666666667),
+    ],
+)
+def test_vector_hopfield_has_the_averages_of_its_theory(tau, state, m, q, energy):
+    d, N, samples, R = 3, 1000, 16, 2
+    found = []
+    for index in range(samples):
+        patterns = vector_disorder.draw(IsotropicPatterns(d), N=N, P=20, index=index).patterns
+        pattern = patterns[0].astype(float)
+        run = sample_vectors(
+            vector_interactions(patterns, kind="tensor"),
+            np.stack([pattern] * R) if state == "example" else vectors(R, N, d, seed=index),
+            temperature=tau / d,
+            sweeps=200,
+            every=4,
+            keys=keys_of(R, "theory", index),
+            observe=lambda s, xi=pattern: {
+                "m": np.einsum("rna,na->r", s, xi) / N,
+                "q": np.einsum("na,na->", s[0], s[1]) / N,
+            },
+        )
+        found.append([run.series[name].mean().value for name in ("m", "q", "energy")])
+    mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / math.sqrt(samples)
+    # 16 samples: 8 standard errors leave 1e-6 (Student), and finite systems are off by terms of the order 1/N.
+    assert (np.abs(mean - [m, q, energy]) < 8.0 * error + 1.0 / N).all()
+    assert error[2] < 2e-3
