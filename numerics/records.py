@@ -53,8 +53,8 @@ class Record:
         Of all fresh patterns drawn for unseen starts, the fraction rejected because they are stored.
     measurements : dict of Measurement
         m, overlap, t, p_d, u2, energy, retrieved_fraction; at temperature 0 sweeps (and the period of synchronous
-        updates), at temperature > 0 q, q2, q_ea, acceptance and equilibrated, the fraction of samples that are; what
-        does not apply is absent.
+        updates, or for vectors converged, the fraction of samples that came to rest), at temperature > 0 q, q2, q_ea,
+        acceptance (not of vectors) and equilibrated, the fraction of samples that are; what does not apply is absent.
     values : dict of list of float
         The same per sample.
     provenance : dict

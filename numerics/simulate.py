@@ -52,30 +52,33 @@ def simulate(
 ) -> Record:
     """Run a dynamics from a named start in independent disorder samples, and measure.
 
-    At temperature 0 a quench runs until no spin is unstable, and its end is measured.  At temperature > 0 several
-    replicas of each sample are run from the start, averages are taken over the second half of the run, and every
-    sample is judged: one that is not equilibrated is marked, and the record says how many are not.
+    At temperature 0 a quench runs until no spin is unstable (vectors turn into their fields until none moves), and its
+    end is measured.  At temperature > 0 several replicas of each sample are run from the start, averages are taken over
+    the second half of the run, and every sample is judged: one that is not equilibrated is marked, and the record says
+    how many are not.
 
     Parameters
     ----------
     model : Model
-        With `alpha` (and `alpha_d`, if it has features) and the temperature set.
+        With `alpha` (and `alpha_d`, if it has features) and the temperature set; of vector models that is tau = d T.
     N : int
         Number of spins; P = round(alpha N) and D = round(alpha_d N) follow.
     start : {'example', 'feature', 'mixture', 'unseen', 'random'}
         Stored pattern 0 (its signs, if its values are not +-1); feature 0; sign of the sum of the first L
         features (stored patterns, if the model has no features); a fresh pattern of the training law that is
-        not stored; independent fair signs, other ones for every replica.
+        not stored; independent fair signs, other ones for every replica.  Of vectors: stored pattern 0; the direction
+        of feature 0, or of the sum of the first L; a fresh pattern; independent uniform directions.
     L : int, optional
-        Members of a mixture (odd; 3 by default), or active features of an unseen example with sparse
-        coefficients (`L_train` by default).
+        Members of a mixture (odd, or for vectors of d >= 2 any from 2; 3 by default), or active features of an unseen
+        example with sparse coefficients (`L_train` by default).
     coefficients : {'gaussian', 'binary', 'sparse'}, optional
         Models with features only ('gaussian' by default): law of the examples' coefficients; 'sparse' has exactly
         `L_train` active features with random signs.
     L_train : int, optional
         Sparse coefficients only; 3 by default.
     overlap : float
-        Overlap of the initial state with the start configuration: that many random spins are flipped.
+        Overlap of the initial state with the start configuration: that many random spins are flipped, and vectors are
+        turned at every site to that overlap, in independent directions (:mod:`numerics.vector_starts`).
     samples, seed : int
         The disorder of sample i is a function of (seed, law, N, P, D, i) only: different starts share it,
         different loads and sizes are independent.
@@ -83,13 +86,17 @@ def simulate(
         A sample is retrieved when its overlap (at temperature > 0 that of every replica, averaged over the run)
         exceeds this fraction of `overlap`.
     engine : str
-        Form of the couplings, see :func:`numerics.interactions.interactions`; results do not depend on it.
+        Form of the couplings, see :func:`numerics.interactions.interactions` and, of vectors,
+        :func:`numerics.vector_interactions.vector_interactions`; results do not depend on it (those of vectors within
+        rounding).
     backend : {'cpu', 'reference', 'gpu'}
-        Where the dynamics runs; results do not depend on it.
+        Where the dynamics runs; results do not depend on it (those of vectors within rounding, and not on a GPU).
     tie, order : str, optional
-        Temperature 0 only ('keep' and 'random' by default); see :func:`numerics.dynamics.quench`.
-    algorithm : {'metropolis', 'heat-bath', 'tempering'}, optional
-        Temperature > 0 only ('metropolis' by default).
+        Temperature 0 only ('keep' and 'random' by default); see :func:`numerics.dynamics.quench` and, of vectors,
+        which have no ties, :func:`numerics.alignment.align`.
+    algorithm : {'metropolis', 'heat-bath', 'tempering', 'heat-bath+over-relaxation'}, optional
+        Temperature > 0 only: of Ising spins one of the first three ('metropolis' by default), of vectors 'heat-bath'
+        (the default) or the last.
     sweeps, replicas : int, optional
         Temperature > 0 only: sweeps per replica, half of them before anything is averaged (2000 by default), and
         replicas per sample (4 by default).

@@ -143,6 +143,11 @@ def own_power(sample: VectorSample, kind: str) -> tuple[float, Callable[[Floats]
     N, d = sample.N, sample.d
     if kind != "tensor":
         return 2.0 * N / (d if kind == "scalar" else 1), lambda spins: np.full(len(spins), float(sample.P))
+    if sample.P <= d:  # the patterns are less than the matrices
+        held = sample.patterns
+        return 2.0 * d * N, lambda spins: np.array(
+            [d / N * float((np.einsum("pna,na->pn", held, s) ** 2).sum()) for s in spins]
+        )
     A = np.zeros((N, d, d))
     height = max(1, _BLOCK // (N * d))
     for first in range(0, sample.P, height):

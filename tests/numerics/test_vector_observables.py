@@ -67,11 +67,13 @@ def test_a_random_state_has_power_one_per_channel(kind, d):
 
 @pytest.mark.parametrize(("kind", "d"), CASES)
 def test_powers_sum_to_what_the_energy_says(kind, d):
-    sample = draw(VectorRandomFeaturePatterns(d), N=40, P=6, D=5)
-    states = np.stack([example(sample, 2), state(40, d)])
-    energy = vector_interactions(sample.patterns, kind=kind).energy(states)
-    per_energy, own = own_power(sample, kind)
-    assert np.allclose(own(states) - per_energy * energy, powers(kind, sample.patterns, states).sum(axis=0), rtol=1e-5)
+    for P in (1, 3, 6):  # fewer patterns than components, and more
+        sample = draw(VectorRandomFeaturePatterns(d), N=40, P=P, D=5)
+        states = np.stack([example(sample, P - 1), state(40, d)])
+        energy = vector_interactions(sample.patterns, kind=kind).energy(states)
+        per_energy, own = own_power(sample, kind)
+        total = powers(kind, sample.patterns, states).sum(axis=0)
+        assert np.allclose(own(states) - per_energy * energy, total, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "d"), CASES)
