@@ -193,7 +193,7 @@ def _gaussians(word: Any, other: Any) -> Any:
     return radius * (c * c - s * s), radius * 2.0 * s * c
 
 
-@kernel
+@merged
 def draw(h: Any, beta: Any, key_0: Any, key_1: Any, tag: Any, sweep: Any, site: Any, out: Any) -> None:
     """Write a draw in the field `h` (d,) float64, for any d >= 1, into `out` (d,) float64."""
     d = h.size

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numba.extending import overload
 
-from numerics.kernels.compile import kernel, merged
-from numerics.kernels.philox import rounds
+from numerics.kernels.compile import kernel
 from numerics.kernels.vector_fields import ScalarOverlap, TensorOverlap, field, moved
-from numerics.kernels.vector_laws import many, one, reflect, three, two
+from numerics.kernels.vector_laws import draw, reflect
 
 __all__ = ["energy", "gather", "sweeps"]
 
@@ -60,21 +59,6 @@ def _nothing_to_gather(system: Any, spins: Any) -> Any:
 _GATHERED = {TensorOverlap: _tensor_gathered, ScalarOverlap: _scalar_gathered}
 
 
-@merged
-def _drawn(h: Any, beta: Any, key_0: Any, key_1: Any, tag: Any, sweep: Any, i: Any, out: Any) -> None:
-    """Write a draw in the field `h` (d,) into `out` (d,); as :func:`numerics.kernels.vector_laws.draw`, in line."""
-    d = h.size
-    if d == 1:
-        words = rounds(np.uint32(i >> 2), np.uint32(0), np.uint32(sweep), tag, key_0, key_1)
-        out[0] = one(h[0], 0.5 / beta, words[i & 3])
-    elif d == 2:
-        out[0], out[1] = two(h[0], h[1], beta, key_0, key_1, tag, sweep, i)
-    elif d == 3:
-        out[0], out[1], out[2] = three(h[0], h[1], h[2], beta, key_0, key_1, tag, sweep, i)
-    else:
-        many(h, beta, key_0, key_1, tag, sweep, i, out)
-
-
 @kernel
 def sweeps(system: Any, spins: Any, beta: Any, keys: Any, first_sweep: Any, count: Any, over_relaxations: Any) -> None:
     """Make `count` sweeps: `spins` (R, d, N) change in place.
@@ -105,7 +89,7 @@ def sweeps(system: Any, spins: Any, beta: Any, keys: Any, first_sweep: Any, coun
                     for a in range(d):
                         wide[a], old[a] = h[a], s[a]
                     if turn == 0:
-                        _drawn(wide, beta[r], keys[r, 0], keys[r, 1], keys[r, 2], sweep, i, new)
+                        draw(wide, beta[r], keys[r, 0], keys[r, 1], keys[r, 2], sweep, i, new)
                     else:
                         reflect(wide, old, new)
                     for a in range(d):
