@@ -145,6 +145,8 @@ def histogram(samples: Sequence[ArrayLike], edges: ArrayLike, *, total: int | No
     (0.75, 1.0)
     """
     ends = np.asarray(edges, dtype=np.float64)
+    if not samples:
+        return _curve(ends, np.full(len(ends) - 1, math.nan), np.full(len(ends) - 1, math.nan))
     rows = [np.histogram(np.asarray(s), bins=ends)[0] / ((total or np.size(s)) * np.diff(ends)) for s in samples]
     error = np.std(rows, axis=0, ddof=1) / math.sqrt(len(rows)) if len(rows) > 1 else np.full(len(ends) - 1, math.nan)
     return _curve(ends, np.mean(rows, axis=0), error)
@@ -159,6 +161,8 @@ def average_in_bins(samples: Sequence[tuple[ArrayLike, ArrayLike]], edges: Array
     (2.0, 5.0)
     """
     ends = np.asarray(edges, dtype=np.float64)
+    if not samples:
+        return _curve(ends, np.full(len(ends) - 1, math.nan), np.full(len(ends) - 1, math.nan))
     count = np.array([np.histogram(np.asarray(x), bins=ends)[0] for x, _ in samples], dtype=np.float64)
     total = np.array([np.histogram(np.asarray(x), bins=ends, weights=np.asarray(y))[0] for x, y in samples])
     n = len(samples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ __all__ = ["Minima", "minima", "planned"]
 
 Array = NDArray[np.float64]
 
+_CONDENSED = 0.5  # overlap of a retrieved pattern, at least
+
 
 @dataclass(frozen=True, eq=False)
 class Minima:
@@ -46,7 +48,8 @@ class Minima:
     fields : (samples, N) array
         Lengths of the local fields.
     values : dict of list of float
-        Order parameters as in records of simulations, per sample, and `smallest` (eigenvalue), `inverse_square` (mean
+        Order parameters as in records of simulations, per sample, and `largest_overlap` (of a random start's end with a
+        stored pattern, for tensor couplings), `smallest` (eigenvalue), `inverse_square` (mean
         of ``lambda^{-2}``, of all eigenvalues), `tangential` (largest tangential field), `sweeps`, `minimum` (1 if the
         verdict is 'minimum').
     seconds : float
@@ -74,7 +77,7 @@ class Minima:
     @property
     def measurements(self) -> dict[str, Measurement]:
         """Averages over samples; `minimum` is the fraction that are minima."""
-        return {name: (fraction if name == "minimum" else mean)(v) for name, v in self.values.items()}
+        return {name: (fraction if name == "minimum" else mean)(v) for name, v in self.values.items() if v}
 
     @property
     def verdicts(self) -> dict[str, int]:
@@ -82,10 +85,26 @@ class Minima:
         found = [s.verdict for s in self.spectra]
         return {word: found.count(word) for word in sorted(set(found))}
 
+    @property
+    def faithful(self) -> NDArray[np.bool_]:
+        """Whether a sample stayed in its state: near the start, or, from a random one, far from all stored patterns.
+
+        In small systems a random start can end in a stored pattern, and a pattern be lost below its capacity.
+        """
+        if self.plan.start == "random":
+            return np.array(self.values["largest_overlap"]) < _CONDENSED
+        return np.array(self.values["overlap"]) > _CONDENSED
+
+    def restricted(self, kept: NDArray[np.bool_]) -> Minima:
+        """The same with some of the samples."""
+        rows = np.flatnonzero(kept)
+        values = {name: [v[i] for i in rows] for name, v in self.values.items()}
+        return replace(self, spectra=tuple(self.spectra[i] for i in rows), fields=self.fields[rows], values=values)
+
     def density(self, edges: ArrayLike) -> Curve:
         """Density of the eigenvalues, a Curve; by Lanczos' method only up to the highest of those found."""
-        first = self.spectra[0]
-        return histogram([s.eigenvalues for s in self.spectra], edges, total=(first.d - 1) * first.N)
+        total = (int(self.plan.law.d) - 1) * self.plan.N  # type: ignore[union-attr]
+        return histogram([s.eigenvalues for s in self.spectra], edges, total=total)
 
     def participation(self, edges: ArrayLike) -> Curve:
         """Mean of ``N sum_i |psi_i|^4`` in bins of eigenvalues, a Curve."""
@@ -96,17 +115,18 @@ class Minima:
         return histogram(list(self.fields), edges)
 
     def curves(self, *, eigenvalues: ArrayLike, fields: ArrayLike) -> Curves:
-        """Everything but single eigenvalues, as a record.
+        """Everything but single eigenvalues of the samples that are `faithful`, as a record.
 
         Parameters
         ----------
         eigenvalues, fields : (n + 1,) array
             Edges of bins.
         """
+        kept = self.restricted(self.faithful)
         found = {
-            "density": self.density(eigenvalues),
-            "participation": self.participation(eigenvalues),
-            "fields": self.field_density(fields),
+            "density": kept.density(eigenvalues),
+            "participation": kept.participation(eigenvalues),
+            "fields": kept.field_density(fields),
         }
         plan = self.plan
         return Curves(
@@ -121,8 +141,8 @@ class Minima:
             overlap=plan.overlap,
             seed=plan.seed,
             samples=self.samples,
-            options={"bins": [len(found["density"].value), len(found["fields"].value)]},
-            measurements=self.measurements,
+            options={"kept": kept.samples},
+            measurements=kept.measurements,
             curves=found,
             values=self.values,
             provenance=provenance(self.seconds),
@@ -269,6 +289,9 @@ def _minimum(plan: Task, index: int, method: str, k: int | None) -> tuple[Minimu
     fields = couplings.fields(spins)
     spectrum = spectrum_of_minimum(couplings, spins, method=method, k=k)
     row = measure(sample, couplings, spins, energy=spectrum.energy, start=begin, condensed=condensed)
+    if plan.start == "random":
+        flat = sample.patterns.reshape(plan.P, -1).astype(np.float64)
+        row["largest_overlap"] = float(np.abs(flat @ spins.ravel()).max() / plan.N)
     row |= {"smallest": spectrum.smallest, "tangential": spectrum.tangential, "sweeps": float(end.sweeps)}
     levels = spectrum.eigenvalues[~spectrum.symmetric]
     if spectrum.complete and len(spectrum.eigenvalues) == (spectrum.d - 1) * spectrum.N and levels.all():

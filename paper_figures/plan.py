@@ -150,6 +150,8 @@ class Simulation:
     L_train : int
     sweeps : int or None
         At temperature > 0.
+    retrieved_above : float
+        Share of the initial overlap above which a sample counts as retrieved.
     """
 
     model: Any
@@ -161,6 +163,7 @@ class Simulation:
     L_train: int = 3
     seed: int = 0
     sweeps: int | None = None
+    retrieved_above: float = 0.8
 
     @property
     def key(self) -> str:
@@ -175,6 +178,7 @@ class Simulation:
         law = self.coefficients + (str(self.L_train) if self.coefficients == "sparse" else "")
         start = self.start + (str(self.L) if self.L is not None else "")
         length = [f"sweeps{self.sweeps}"] if self.sweeps is not None else []
+        length += [f"above{self.retrieved_above:g}"] if self.retrieved_above != 0.8 else []
         names = [*named_loads(self.model), *([law] if self._features else []), start]
         return "_".join([self.model.name, *names, f"N{self.N}", f"n{self.samples}", f"seed{self.seed}", *length])
 
@@ -194,6 +198,7 @@ class Simulation:
             and (record.sampling is None or record.sampling["sweeps"] == (self.sweeps or record.sampling["sweeps"]))
             and record.L_train == (self.L_train if sparse else None)
             and (self.L is None or record.L == self.L)
+            and record.retrieved_above == self.retrieved_above
         )
 
     def run(self, *, workers: int = 1) -> Record:
@@ -206,6 +211,7 @@ class Simulation:
             coefficients=self.coefficients if self._features else None,
             L_train=self.L_train if self.coefficients == "sparse" else None,
             sweeps=self.sweeps,
+            retrieved_above=self.retrieved_above,
             samples=self.samples,
             seed=self.seed,
             workers=workers,

@@ -1,22 +1,38 @@
-"""Measurements of vector spins that figures declare: minima with their Hessians, and single steps of denoising."""
+"""What figures of vector spins declare: minima with their Hessians, steps of denoising, and lines worth keeping."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numerics.curves import Curves
 from numerics.first_step import first_step
+from numerics.provenance import provenance
 from numerics.simulate import parameters_of
 from numerics.vector_minima import minima
 from paper_figures.plan import named_loads
+from theory.denoising import first_overlap, improving_load
+from theory.lines import phase_line
 from theory.local_fields import LocalFields
 from theory.minima import local_fields
 from theory.spectra import Spectrum, spectrum
+from theory.states import solve
 
-__all__ = ["Densities", "Fields", "MinimaOf", "StepOf"]
+__all__ = [
+    "Densities",
+    "Fields",
+    "FreeEnergies",
+    "ImprovingLoads",
+    "LineOf",
+    "MinimaOf",
+    "StepMap",
+    "StepOf",
+    "line_of",
+]
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,69 @@ class StepOf:
 
 
 @dataclass(frozen=True)
+class LineOf:
+    """A phase line in the load along temperature that takes long enough to keep; see :func:`theory.lines.phase_line`.
+
+    At temperature > 0 a point of a thermodynamic line costs seconds, all those of a figure minutes.
+    """
+
+    model: Any
+    line: str
+    values: tuple[float, ...]
+    start: str = "example"
+
+    @property
+    def N(self) -> int:
+        """Infinitely many spins; 0 stands for them."""
+        return 0
+
+    @property
+    def key(self) -> str:
+        """Name of the record, fit for a file name."""
+        span = f"{self.values[0]:g}-{self.values[-1]:g}"
+        names = [self.model.name, f"d{self.model.d}", self.line, self.start, span, str(len(self.values))]
+        return "_".join(["line", *names])
+
+    def matches(self, record: Any) -> bool:
+        """Whether a record is the one declared here."""
+        return (
+            isinstance(record, Curves)
+            and (record.what, record.model, record.parameters) == ("line", self.model.name, parameters_of(self.model))
+            and (record.start, record.options.get("line")) == (self.start, self.line)
+            and tuple(record.options.get("temperature", ())) == self.values
+        )
+
+    def run(self, *, workers: int = 1) -> Curves:
+        """Solve for all points."""
+        began = time.perf_counter()
+        found = phase_line(self.model, self.start, line=self.line, along="temperature", values=self.values)
+        columns = {"temperature": list(self.values), "alpha": found.values.tolist(), "error": found.errors.tolist()}
+        return Curves(
+            what="line",
+            model=str(self.model.name),
+            parameters=parameters_of(self.model),
+            N=0,
+            P=0,
+            D=0,
+            loads={},
+            start=self.start,
+            overlap=1.0,
+            seed=0,
+            samples=0,
+            options={"line": self.line, **columns},
+            measurements={},
+            curves={},
+            values={},
+            provenance=provenance(time.perf_counter() - began),
+        )
+
+
+def line_of(record: Curves) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Loads and temperatures of a kept line."""
+    return np.array(record.options["alpha"]), np.array(record.options["temperature"])
+
+
+@dataclass(frozen=True)
 class Densities:
     """The limiting Hessian spectrum of a state; see :func:`theory.spectra.spectrum`."""
 
@@ -132,6 +211,44 @@ class Fields:
     def compute(self) -> LocalFields:
         """Solve for it."""
         return local_fields(self.model, self.state)
+
+
+@dataclass(frozen=True)
+class FreeEnergies:
+    """Free energies of a state at given loads; energies at T = 0."""
+
+    model: Any
+    state: str
+    loads: tuple[float, ...]
+
+    def compute(self) -> NDArray[np.float64]:
+        """Solve at every load."""
+        return np.array([solve(replace(self.model, alpha=a), self.state).free_energy for a in self.loads], dtype=float)
+
+
+@dataclass(frozen=True)
+class StepMap:
+    """Overlaps after one step against those before; see :mod:`theory.denoising`."""
+
+    d: int
+    alpha: float
+
+    def compute(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both overlaps."""
+        before = np.linspace(0.0, 1.0, 101)
+        return before, np.array([first_overlap(float(m), alpha=self.alpha, d=self.d) for m in before])
+
+
+@dataclass(frozen=True)
+class ImprovingLoads:
+    """Loads at which one step leaves an overlap as it is, against the overlap."""
+
+    d: int
+
+    def compute(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Overlaps and loads."""
+        overlaps = np.linspace(0.0, 1.0, 61)
+        return overlaps, np.array([improving_load(float(m), d=self.d) for m in overlaps])
 
 
 def _ends(bins: tuple[float, float, int]) -> tuple[float, float, int]:
