@@ -386,6 +386,8 @@ def _message(plan: Task, runs: Sequence[Sampled], good: int) -> str:
     remedy = f"give more sweeps (now {plan.sweeps})"
     # Tempering leaves the state of a named start by way of high temperatures.
     others = ["tempering"] if plan.start == "random" and plan.algorithm != "tempering" else []
+    if plan.couplings is not None:  # of vectors, which are not tempered
+        others = ["heat-bath+over-relaxation"] if plan.algorithm == "heat-bath" else []
     if plan.algorithm == "metropolis" and min(run.row["acceptance"] for run in bad) > _RESTLESS:
         others = ["heat-bath"]  # so hot that most spins turn in every sweep, and back in the next
     if others:

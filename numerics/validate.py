@@ -213,7 +213,7 @@ def agreement(
         )
     verdict, message = _overall(
         comparisons,
-        _restless(unequilibrated, condensed=leaves, moving=any(moving.values())) or _left(retrieved if leaves else {}),
+        _restless(unequilibrated, records[0], moving=any(moving.values())) or _left(retrieved if leaves else {}),
         condensed=leaves,
     )
     return Agreement(verdict, comparisons, retrieved, unequilibrated, rs_stable, message, max_pull, effect)
@@ -311,19 +311,17 @@ def _unequilibrated(record: Record, name: str = "equilibrated") -> int:
     return int((np.asarray(record.values[name])[_stayed(record)] < 0.5).sum())
 
 
-def _restless(unequilibrated: Mapping[int, int], *, condensed: bool, moving: bool) -> tuple[Verdict, str] | None:
+def _restless(unequilibrated: Mapping[int, int], record: Record, *, moving: bool) -> tuple[Verdict, str] | None:
     """Apply rule 5: what follows from samples that are not equilibrated."""
     bad = {N: count for N, count in unequilibrated.items() if count}
     if not bad:
         return None
     told = ", ".join(f"{count} at N = {N}" for N, count in bad.items())
     if moving:
-        return (
-            "underpowered",
-            f"vectors have not come to rest in some samples ({told}); choose other loads or another N",
-        )
-    # Tempering would leave a condensed state, by way of high temperatures.
-    remedy = "give more sweeps" if condensed else "give more sweeps or the algorithm 'tempering'"
+        return "underpowered", f"vectors have not come to rest in some samples ({told}); give other loads or sizes"
+    # Tempering would leave a condensed state, by way of high temperatures; vectors, which have a d, are not tempered.
+    tempered = record.start not in _LEAVES and "d" not in record.parameters
+    remedy = "give more sweeps or the algorithm 'tempering'" if tempered else "give more sweeps"
     return "underpowered", f"samples are not equilibrated ({told}); {remedy}"
 
 

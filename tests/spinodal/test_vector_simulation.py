@@ -172,6 +172,17 @@ def test_words_of_one_kind_of_spins_are_refused_for_the_other(spinodal, argument
     assert part in done.err
 
 
+def test_a_run_too_short_is_told_with_a_remedy_that_vectors_have():
+    """Far below the glass transition sixteen sweeps from random directions are no equilibrium."""
+    model = sp.VectorHopfield(alpha=0.1, d=3, temperature=0.05)
+    record = sp.simulate(model, 200, start="random", samples=4, sweeps=16)
+    assert not record.equilibrated
+    assert "heat-bath+over-relaxation" in record.sampling["message"]
+    found = sp.validate(model, "spin-glass", N=(60, 120), samples=4, sweeps=16)
+    assert found.verdict == "underpowered"
+    assert "tempering" not in found.agreement.message
+
+
 def test_a_run_that_did_not_come_to_rest_is_told(monkeypatch, spinodal):
     import dataclasses
 
