@@ -276,7 +276,7 @@ def radial_rule(d: int, mean: Array, variance: Array, *, most: int = 0, nodes: i
     low = np.maximum(_REACH[0], -centre / sd)[:, None]
     edges = np.clip(edges, low, _REACH[-1])
     # Lengths of order one keep their digits however long the field is: edges and panels near zero are known as lengths.
-    lengths = np.where(edges > -(centre / sd)[:, None], centre[:, None] + sd[:, None] * edges, 0.0)
+    lengths = np.where(edges > -(centre / sd)[:, None], np.maximum(centre[:, None] + sd[:, None] * edges, 0.0), 0.0)
     lengths[:, len(_REACH) :] = np.clip(steps, lengths[:, :1], lengths[:, len(_REACH) - 1 : len(_REACH)])
     edges, lengths = np.sort(edges, axis=1), np.sort(lengths, axis=1)
     short = lengths[:, 1:] < 0.5 * centre[:, None]

@@ -25,6 +25,8 @@ __all__ = ["Solution", "solve"]
 
 Array = NDArray[np.float64]
 
+_NEARLY = 1e-8  # residual
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -246,7 +248,9 @@ def _uncondensed(point: Point) -> Solution:
             f"NO_SOLUTION: the paramagnetic equations have no physical solution at {_where(point)} (their determinants "
             "are not positive at so low a temperature); raise the temperature."
         )
-    if point.state == "spin_glass" and status is Status.CONVERGED and not frozen(point, roots.x[0]):
+    # Just above T_g the equations are stiff, and q = 0 is found to rounding though it does not count as converged.
+    found = status is Status.CONVERGED or float(roots.residual[0]) < _NEARLY
+    if point.state == "spin_glass" and found and not frozen(point, roots.x[0]):
         status = Status.NO_SOLUTION
         message = (
             f"NO_SOLUTION: there is no spin glass at {_where(point)}: the temperature is above T_g, where the "
