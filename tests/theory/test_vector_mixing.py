@@ -235,3 +235,20 @@ def test_learnt_features_turned_at_will():
     error = np.std(found, ddof=1) / np.sqrt(len(found))
     assert error < 0.01
     assert abs(np.mean(found) - expected.order_parameters["m"]) < 5 * error
+
+
+@pytest.mark.slow
+def test_self_overlaps_of_stored_examples_are_isotropic_up_to_fluctuations():
+    """Their anisotropy is of order N^{-1/2}, with the same factor at N and 4 N."""
+    found = {}
+    for N in (400, 1600):
+        out = []
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            f = np.sqrt(2) * unit(rng.normal(size=(round(0.5 * N), N, 2)))
+            xi = np.sqrt(2) * unit(np.tensordot(rng.normal(size=(1 + round(0.0075 * N), len(f))), f, 1))
+            s = quenched(couplings(xi, "scalar"), xi[0], rng)
+            out.append((np.linalg.eigvalsh(s.T @ s / N)[1] - 1) * np.sqrt(N))
+        found[N] = np.mean(out)
+    assert found[400] < 6.0
+    assert found[1600] < 6.0  # 12 if the order stayed
