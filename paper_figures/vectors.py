@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from numerics.curves import Curves
 from numerics.first_step import first_step
@@ -15,6 +16,7 @@ from numerics.provenance import provenance
 from numerics.simulate import parameters_of
 from numerics.vector_minima import minima
 from paper_figures.plan import named_loads
+from theory.branches import StateBranch
 from theory.denoising import first_overlap, improving_load
 from theory.lines import phase_line
 from theory.local_fields import LocalFields
@@ -32,6 +34,7 @@ __all__ = [
     "StepMap",
     "StepOf",
     "line_of",
+    "smoothed",
 ]
 
 
@@ -186,6 +189,24 @@ class LineOf:
 def line_of(record: Curves) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Loads and temperatures of a kept line."""
     return np.array(record.options["alpha"]), np.array(record.options["temperature"])
+
+
+def smoothed(
+    followed: StateBranch, values: NDArray[np.float64]
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]]:
+    """A function along a branch with one fold, interpolated: loads, values and looks of its stable and unstable part.
+
+    Points of a branch are as far apart as its continuation allows, which at a fold is further than the eye does.
+    """
+    x = np.asarray(followed.parameter)
+    step = np.hypot(np.diff(x) / np.ptp(x), np.diff(values) / np.ptp(values))
+    s = np.concatenate([np.zeros(1), np.cumsum(step)])
+    dense = np.linspace(0.0, s[-1], 1000)
+    load, value = CubicSpline(s, x)(dense), CubicSpline(s, values)(dense)
+    fold = int(np.argmax(load))
+    parts = (slice(0, fold + 1), slice(fold, None))
+    stable, other = parts if bool(followed.stable[0]) else parts[::-1]
+    return [(load[stable], value[stable], {}), (load[other], value[other], {"linestyle": ":", "linewidth": 0.8})]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,68 @@
+"""The simulated minima that the figures of local fields, Hessians and participation share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from paper_figures.plan import Results, Sizes
+from paper_figures.style import PUBLISHED, shade
+from paper_figures.vectors import MinimaOf
+from theory.models.vector_hopfield import VectorHopfield
+
+__all__ = ["handles", "minima_of", "points", "sizes_shown"]
+
+_LARGE = "0.04"  # the load at which the largest size is simulated
+
+
+def minima_of(name: str, sizes: Sizes) -> list[MinimaOf]:
+    """Minima at d = 3 of 'example LOAD' or 'spin-glass LOAD'; the largest of three sizes at one load only."""
+    state, load = name.split()
+    shown = sorted(sizes.items())
+    if load != _LARGE:
+        shown = shown[:2]
+    if state == "spin-glass":
+        # Small systems end in stored patterns from any start.
+        shown = [(N, 2 * samples if N < max(sizes) else samples) for N, samples in shown[-2:]]
+    start = "example" if state == "example" else "random"
+    return [
+        MinimaOf(
+            VectorHopfield(alpha=float(load), d=3), N, start, samples, eigenvalues=(0.0, 2.4, 48), fields=(0.0, 2.4, 48)
+        )
+        for N, samples in shown
+        if float(load) * N >= 2.0
+    ]
+
+
+def points(axes: Axes, records: list[Any], sizes: list[int], name: str, colour: str) -> None:
+    """Points of a measured function, a shade and a marker per size; empty bins are left out."""
+    for k, N in enumerate(sizes):
+        for record in records:
+            if record.N == N:
+                x, y, error = record.curves[name].arrays()
+                shown = y > 0.0
+                look = {**shade(colour, k, len(sizes)), "linestyle": "", "markersize": 2.2}
+                axes.errorbar(x[shown], y[shown], yerr=np.nan_to_num(error[shown]), **look)
+
+
+def sizes_shown(results: Results) -> list[int]:
+    """Numbers of spins among the records."""
+    return sorted({record.N for group in results.records.values() for record in group})
+
+
+def handles(results: Results) -> list[Line2D]:
+    """Legend of theory, published points and sizes."""
+    found = [
+        Line2D([], [], color="black", label="theory"),
+        Line2D([], [], color=PUBLISHED, linestyle="", marker="x", markersize=3.5, label="published, $N=4000$"),
+    ]
+    sizes = sizes_shown(results)
+    for k, N in enumerate(sizes):
+        look = shade("black", k, len(sizes))
+        found.append(
+            Line2D([], [], linestyle="", marker=look["fmt"], color=look["color"], markersize=3, label=f"$N={N}$")
+        )
+    return found
