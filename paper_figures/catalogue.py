@@ -27,6 +27,13 @@ _FIGURES = (
     ("kalaj2024", "mixture-spinodals"),
     ("kalaj2024", "unseen"),
     ("kalaj2024", "unseen-map"),
+    ("nicoletti2025", "order-parameters"),
+    ("nicoletti2025", "replicons"),
+    ("nicoletti2025", "phase-diagrams"),
+    ("nicoletti2025", "one-step"),
+    ("nicoletti2025", "local-fields"),
+    ("nicoletti2025", "hessian-densities"),
+    ("nicoletti2025", "participation"),
 )
 
 

@@ -65,7 +65,7 @@ def draw(results: Results) -> Figure:
         xlabel=r"scaled load  $d\alpha = dP/N$", ylabel=r"replicon  $\Lambda$", xlim=(0.0, 0.16), ylim=(0.0, 1.02)
     )
     first.set_title(r"(a)  retrieval at $T=0$", loc="left", pad=3)
-    first.legend(handles=_handles(results), loc="lower left", ncols=2, fontsize=6.5)
+    first.legend(handles=_handles(results), loc="center left", ncols=2, fontsize=6.5)
     _at_lines(second, results)
     second.set_title(r"(b)  AT lines of $d=1$ and 2", loc="left", pad=3)
     return figure

@@ -11,6 +11,7 @@ from paper_figures import style
 from paper_figures.catalogue import catalogue, draw
 from paper_figures.plan import Simulation
 from paper_figures.store import fulfil
+from paper_figures.vectors import LineOf, MinimaOf, StepOf
 
 ENTRIES = catalogue()
 TINY = {
@@ -20,7 +21,15 @@ TINY = {
     "mixture-spinodals": {},
     "unseen": {1400: 2},
     "unseen-map": {1200: 1},
+    "order-parameters": {100: 2},
+    "replicons": {100: 3},
+    "phase-diagrams": {100: 4, 200: 4},
+    "one-step": {100: 3},
+    "local-fields": {100: 3},
+    "hessian-densities": {100: 3},
+    "participation": {100: 3},
 }
+SLOW = ("order-parameters", "phase-diagrams")  # points at temperature > 0 take seconds
 
 
 def silent(label: str, done: int, total: int) -> None:
@@ -31,7 +40,11 @@ def pixels(path) -> tuple[int, int]:
     return struct.unpack(">II", path.read_bytes()[16:24])
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "entry",
+    [pytest.param(e, marks=pytest.mark.slow) if e.name in SLOW else e for e in ENTRIES],
+    ids=lambda e: e.name,
+)
 def test_drawn_from_tiny_simulations(entry, tmp_path):
     spec = entry.module.spec(TINY[entry.name])
     records = fulfil(spec.all_simulations(), store=tmp_path / "records", progress=silent)
@@ -49,7 +62,8 @@ def test_drawn_from_tiny_simulations(entry, tmp_path):
     width, height = figure.get_size_inches()
     assert width in (3.4, 7.0)
     assert pixels(files[1]) == (round(300 * width), round(300 * height))
-    labelled = [axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
+    labelled = [axes.get_xlabel() + axes.get_ylabel() + axes.get_title(loc="left") for axes in figure.axes]
+    assert all(axes.get_xlabel() for axes in figure.axes[-1:])
     assert any("alpha" in text for text in labelled)
     for axes in figure.axes:
         assert axes.has_data()
@@ -71,9 +85,10 @@ def test_drawing_writes_records_that_a_second_drawing_uses(tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("paper", ["negri2023", "kalaj2024"])
+@pytest.mark.parametrize("paper", ["negri2023", "kalaj2024", "nicoletti2025"])
 def test_full_figures_are_redrawn_from_the_packages_records(paper, tmp_path, monkeypatch):
-    monkeypatch.setattr(Simulation, "run", lambda self, **_: pytest.fail("simulated"))
+    for kind in (Simulation, MinimaOf, StepOf, LineOf):
+        monkeypatch.setattr(kind, "run", lambda self, **_: pytest.fail("simulated"))
     files = draw(paper, out=tmp_path, progress=silent)
     assert len(files) == 2 * sum(e.paper == paper for e in ENTRIES)
     assert not (tmp_path / "records").exists()
