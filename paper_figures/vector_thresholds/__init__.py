@@ -1,0 +1,1 @@
+"""Storage and learning thresholds of random-features networks against the dimension of spins; nothing published."""
