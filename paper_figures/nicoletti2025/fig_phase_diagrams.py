@@ -78,11 +78,12 @@ def draw(results: Results) -> Figure:
                     curves[d].x, curves[d].y, marker, color=colour, markersize=3, markeredgewidth=0.6, linestyle=""
                 )
     load = np.linspace(0.0, 0.19, 100)
-    axes.plot(load, 1.0 + np.sqrt(load), "-.", color="0.5", linewidth=0.9)  # the paramagnet's instability, for all d
+    for d, colour in _COLOURS.items():
+        axes.plot(load, 1.0 + np.sqrt(load) / d, "-.", color=colour, linewidth=0.7)
     axes.set(
         xlabel=r"scaled load  $d\alpha = dP/N$", ylabel=r"temperature  $\tau = dT$", xlim=(0.0, 0.19), ylim=(0.0, 1.45)
     )
-    _capacities(axes.inset_axes((0.55, 0.44, 0.42, 0.3)), results)
+    _capacities(axes.inset_axes((0.59, 0.375, 0.38, 0.265)), results)
     figure.legend(handles=_handles(results), loc="outside upper center", ncols=3, fontsize=6.5)
     return figure
 
@@ -121,7 +122,7 @@ def _handles(results: Results) -> list[Line2D]:
     handles += [
         Line2D([], [], color="black", label="spinodal"),
         Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="first order"),
-        Line2D([], [], color="0.5", linestyle="-.", linewidth=0.9, label=r"$\tau_g=1+\sqrt{d\alpha}$"),
+        Line2D([], [], color="black", linestyle="-.", linewidth=0.7, label=r"$\tau_g=1+\sqrt{\alpha/d}$"),
         Line2D([], [], color=PUBLISHED, linestyle="", marker="x", markersize=3, label="published spinodal"),
         Line2D([], [], color=PUBLISHED, linestyle="", marker="+", markersize=3.5, label="published first order"),
         Line2D([], [], color="#D55E00", linestyle="", marker="o", markersize=2.5, label=f"half lost, $N={sizes}$"),
