@@ -18,6 +18,7 @@ __all__ = ["MOST_CHANNELS", "Shifted", "countable"]
 Array = NDArray[np.float64]
 
 MOST_CHANNELS = 8192
+_KEPT = 2**30  # bytes of all columns of F that are kept between products
 _WORKSPACE = 2**27  # bytes of columns of F at a time
 
 
@@ -52,12 +53,14 @@ class Shifted:
     def solver(self) -> Callable[[Array], Array]:
         """``(Hess - level)^{-1} v`` for (n,) vectors."""
         frame, factors = self.frame, lu_factor(self.core)
+        small = 8 * frame.size * (frame.channels or 1) <= _KEPT
+        kept = list(self._columns()) if small else None
 
         def solve(v: Array) -> Array:
             first = self.inverse @ v.reshape(frame.N, frame.d - 1, 1)
-            projected = sum(np.einsum("nac,na->c", F, first[sites, :, 0]) for sites, F in self._columns())
+            projected = sum(np.einsum("nac,na->c", F, first[sites, :, 0]) for sites, F in kept or self._columns())
             amplitudes = lu_solve(factors, projected)
-            for sites, F in self._columns():
+            for sites, F in kept or self._columns():
                 first[sites] += frame.interactions.scale * (self.inverse[sites] @ (F @ amplitudes[:, None]))
             return np.asarray(first.ravel())
 
