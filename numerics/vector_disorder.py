@@ -1,8 +1,9 @@
 r"""Disorder samples of unit vectors: stored patterns, features and fresh patterns, each drawn from its name.
 
 A random-features pattern is ``xi = x/|x|`` with ``x_i = (d/A)^{1/2} sum_k c_k f_ki`` for unit vectors f and A active
-features (D for dense coefficients, L_train for sparse ones), so that every component of x has unit variance.  For
-d = 1 vectors are signs; where x vanishes there, the pattern takes a random sign.
+features (D for dense coefficients, L_train for sparse ones), so that every component of x has unit variance.
+Coefficients of a law that mixes by matrices are ``c_k = C_k/d^{1/2}`` with independent entries of C_k, Gaussian or
++-1.  For d = 1 vectors are signs; where x vanishes there, the pattern takes a random sign.
 
 Features and coefficients are rounded to multiples of 2^-20 and 2^-16.  Superpositions of up to about 10^5 of them are
 then exact in double precision, so that a pattern does not depend on the order of summation or on the number of threads.
@@ -80,11 +81,13 @@ def law_name(law: VectorLaw) -> str:
     --------
     >>> law_name(VectorRandomFeaturePatterns(2, "sparse", 5))
     'vector-random-features/2/sparse-5'
+    >>> law_name(VectorRandomFeaturePatterns(2, mixing="matrix"))
+    'vector-random-features/2/gaussian/matrix'
     """
     if isinstance(law, IsotropicPatterns):
         return f"{law.key}/{law.d}"
     detail = f"-{law.L_train}" if law.coefficients == "sparse" else ""
-    return f"{law.key}/{law.d}/{law.coefficients}{detail}"
+    return f"{law.key}/{law.d}/{law.coefficients}{detail}" + ("/matrix" if law.mixing == "matrix" else "")
 
 
 def draw(law: VectorLaw, *, N: int, P: int, D: int = 0, seed: int = 0, index: int = 0) -> VectorSample:
@@ -148,7 +151,7 @@ def latent(sample: VectorSample, mu: int) -> Floats:
         )
     _, sums = next(_superpositions(sample, sample.law, "coefficients", mu, mu + 1))
     active = sample.law.L_train if sample.law.coefficients == "sparse" else sample.D
-    return np.asarray(sums[0] * math.sqrt(sample.d / active))
+    return np.asarray(sums[0] * math.sqrt((1 if sample.law.mixing == "matrix" else sample.d) / active))
 
 
 def mixture(sample: VectorSample, L: int) -> tuple[Floats, Floats]:
@@ -292,11 +295,27 @@ def _drawn(sample: VectorSample, purpose: str, rows: int, *, start: int = 0) -> 
 def _superpositions(
     sample: VectorSample, law: VectorRandomFeaturePatterns, purpose: str, start: int, stop: int
 ) -> Iterator[tuple[int, Floats]]:
-    """Yield (first row, sum_k c_k f_k), a (rows, N, d) array, for rows start <= mu < stop."""
+    """Yield (first row, sum_k c_k f_k), a (rows, N, d) array, for rows start <= mu < stop; C_k in place of c_k."""
     assert sample.features is not None
-    D, width = sample.D, sample.N * sample.d
-    features = sample.features.reshape(D, width)
+    D, N, d = sample.features.shape
     key = rng.stream(*sample.name, purpose)
+    if law.mixing == "matrix":
+        # Row (mu, a) of the coefficients times column i of the features, both over (k, b).
+        height = max(1, min(512, _BLOCK // max(N * d, D * d * d)))
+        across = max(64 // d, _BLOCK // (D * d), 1)
+        for first in range(start, stop, height):
+            count = min(height, stop - first)
+            c = _coefficients(sample, law, key, purpose, first, count)
+            c = c.reshape(count, D, d, d).transpose(0, 2, 1, 3).reshape(count * d, D * d)
+            mixed = np.empty((count, N, d))
+            for left in range(0, N, across):
+                part = sample.features[:, left : left + across].astype(np.float64)
+                found = c @ part.transpose(0, 2, 1).reshape(D * d, -1)
+                mixed[:, left : left + across] = found.reshape(count, d, -1).transpose(0, 2, 1)
+            yield first, mixed
+        return
+    width = N * d
+    features = sample.features.reshape(D, width)
     height = max(1, min(512, _BLOCK // width))
     across = max(64, _BLOCK // D)
     for first in range(start, stop, height):
@@ -304,21 +323,24 @@ def _superpositions(
         c = _coefficients(sample, law, key, purpose, first, count)
         sums = np.empty((count, width))
         for left in range(0, width, across):
-            part = slice(left, left + across)
-            sums[:, part] = c @ features[:, part].astype(np.float64)
-        yield first, sums.reshape(count, sample.N, sample.d)
+            part = features[:, left : left + across].astype(np.float64)
+            sums[:, left : left + across] = c @ part
+        yield first, sums.reshape(count, N, d)
 
 
 def _coefficients(
     sample: VectorSample, law: VectorRandomFeaturePatterns, key: NDArray[np.uint32], purpose: str, first: int, rows: int
 ) -> Floats:
+    """Coefficients of unit variance, a (rows, D) array; (rows, D d d), entry [k, a, b] of row mu, if by matrices."""
+    each = sample.d**2 if law.mixing == "matrix" else 1
     if law.coefficients == "gaussian":
-        drawn = rng.gaussians(key, rows=rows, columns=sample.D, first_row=first)
+        drawn = rng.gaussians(key, rows=rows, columns=sample.D * each, first_row=first)
         return np.asarray(np.rint(drawn * _COEFFICIENT_GRID) / _COEFFICIENT_GRID)
     if law.coefficients == "binary":
-        return rng.signs(key, rows=rows, columns=sample.D, first_row=first).astype(np.float64)
-    c = np.zeros((rows, sample.D))
+        return rng.signs(key, rows=rows, columns=sample.D * each, first_row=first).astype(np.float64)
+    c = np.zeros((rows, sample.D, each))
     active = rng.subsets(key, rows=rows, size=law.L_train, of=sample.D, first_row=first)
     sign_key = rng.stream(*sample.name, purpose, "signs")
-    np.put_along_axis(c, active, rng.signs(sign_key, rows=rows, columns=law.L_train, first_row=first), axis=1)
-    return c
+    signs = rng.signs(sign_key, rows=rows, columns=law.L_train * each, first_row=first)
+    np.put_along_axis(c, active[:, :, None], signs.reshape(rows, law.L_train, each), axis=1)
+    return c.reshape(rows, -1)

@@ -9,7 +9,8 @@ latent field x whose components have unit variance, after the rotation of s desc
 * ``p_d``: power per real channel of the features, averaged over all of them, condensed ones included, with the
   d x d matrix ``M = (1/N) sum_i f_i s_i^T``: ``d N (tr M)^2`` for tensor couplings, ``N |M|^2`` (Frobenius) for scalar
   and ``N |z|^2`` for phasor couplings, z the mean of ``conj(f) s`` as complex numbers;
-* ``u2``: the same power of the stored examples, averaged over those that are not condensed;
+  If features are mixed by matrices, examples feel all d^2 numbers of M, and the power is ``N |M|^2`` for any couplings;
+* ``u2``: the power of the stored examples, by couplings, averaged over those that are not condensed;
 * ``energy``: per spin.
 
 Which state is meant: scalar couplings cannot tell a state from the same state rotated as a whole (an orthogonal
@@ -21,6 +22,11 @@ the overlap in a fixed gauge by order 1/N.  Tensor couplings know directions: on
 overlaps keep their sign.
 
 The overlap of two replicas is taken in the same way, each pair after its own rotation (for tensor couplings signed).
+
+Features mixed by matrices have no direction of their own: the law of ``C f`` is that of ``C R f``, so that each
+condensed feature has a gauge, and the direction in which it settles is one that the sample at hand prefers.  States
+near features, mixtures and unseen examples are therefore compared after the best orthogonal matrix whatever the
+couplings, and the members of a mixture each after its own; stored examples and random states as couplings have it.
 """
 
 from __future__ import annotations
@@ -34,8 +40,20 @@ from numpy.typing import NDArray
 from numerics.observables import Condensed
 from numerics.vector_disorder import VectorSample
 from numerics.vector_interactions import VectorInteractions
+from theory.ensembles import VectorRandomFeaturePatterns
 
-__all__ = ["aligning", "channels", "measure", "overlaps", "own_power", "powers", "replica_overlaps"]
+__all__ = [
+    "aligning",
+    "channels",
+    "feature_channels",
+    "gauge",
+    "measure",
+    "order_parameter",
+    "overlaps",
+    "own_power",
+    "powers",
+    "replica_overlaps",
+]
 
 Floats = NDArray[np.float64]
 _BLOCK = 1 << 22  # numbers in one work array
@@ -76,6 +94,28 @@ def aligning(kind: str, start: Floats, spins: Floats) -> tuple[Floats, Floats]:
     """
     mixed = start.T @ spins / len(start)
     return _rotations(kind, mixed)
+
+
+def gauge(sample: VectorSample, kind: str, condensed: Condensed) -> str:
+    """Return the kind of couplings whose rotations leave the state as it is; see the module."""
+    free = _by_matrices(sample) and len(condensed.members) > 0 and not condensed.stored
+    return "scalar" if free else kind
+
+
+def feature_channels(sample: VectorSample, kind: str) -> str:
+    """Return the kind of couplings whose channels are those of the sample's features."""
+    return "scalar" if _by_matrices(sample) else kind
+
+
+def order_parameter(sample: VectorSample, condensed: Condensed, spins: Floats, rotations: Floats) -> Floats:
+    """Return ``m`` of every state, a (R,) array: the mean over the condensed patterns, after the rotations.
+
+    Condensed features that are mixed by matrices are taken each after its own rotation.
+    """
+    members = np.asarray(condensed.members)
+    if _by_matrices(sample) and len(members) > 1:
+        return np.asarray(np.mean([aligning("scalar", member, spins)[1] for member in members], axis=0))
+    return np.asarray(overlaps(members, spins, rotations).mean(axis=0))
 
 
 def overlaps(patterns: Floats, spins: Floats, rotations: Floats) -> Floats:
@@ -178,19 +218,23 @@ def measure(
     condensed : Condensed
     """
     kind, state = interactions.kind, spins[None]
-    rotations, found = aligning(kind, start, state)
+    rotations, found = aligning(gauge(sample, kind, condensed), start, state)
     row = {"overlap": float(found[0])}
     if len(condensed.members):
-        row["m"] = float(overlaps(np.asarray(condensed.members), state, rotations).mean())
+        row["m"] = float(order_parameter(sample, condensed, state, rotations)[0])
     if condensed.latent is not None:
         row["t"] = float(overlaps(condensed.latent[None], state, rotations)[0, 0] / math.sqrt(sample.d))
     if sample.features is not None:
-        row["p_d"] = float(powers(kind, sample.features, state).mean())
+        row["p_d"] = float(powers(feature_channels(sample, kind), sample.features, state).mean())
     others = np.setdiff1d(np.arange(sample.P), condensed.stored)
     if others.size:
         row["u2"] = float(powers(kind, sample.patterns, state)[others].mean())
     row["energy"] = energy
     return row
+
+
+def _by_matrices(sample: VectorSample) -> bool:
+    return isinstance(sample.law, VectorRandomFeaturePatterns) and sample.law.mixing == "matrix"
 
 
 def _rotations(kind: str, mixed: Floats) -> tuple[Floats, Floats]:

@@ -16,7 +16,16 @@ from numerics.sampling import Observer, Sampled, interval, judged
 from numerics.vector_disorder import VectorSample
 from numerics.vector_interactions import VectorInteractions
 from numerics.vector_montecarlo import sample_vectors
-from numerics.vector_observables import aligning, overlaps, own_power, powers, replica_overlaps
+from numerics.vector_observables import (
+    aligning,
+    feature_channels,
+    gauge,
+    order_parameter,
+    overlaps,
+    own_power,
+    powers,
+    replica_overlaps,
+)
 from numerics.vector_starts import corrupted, random_spins
 
 if TYPE_CHECKING:
@@ -116,14 +125,14 @@ def _measured(
     """What is measured of the replicas at one moment; at a random start the reference is stored pattern 0."""
     assert plan.couplings is not None
     kind = plan.couplings
-    rotations, overlap = aligning(kind, reference, spins)
-    found = {"pairs": replica_overlaps(kind, spins), "own": own(spins)}
+    turns = gauge(sample, kind, condensed)
+    rotations, overlap = aligning(turns, reference, spins)
+    found = {"pairs": replica_overlaps(turns, spins), "own": own(spins)}
     if sample.features is not None:
-        found["p_d"] = powers(kind, sample.features, spins).mean(axis=0)
+        found["p_d"] = powers(feature_channels(sample, kind), sample.features, spins).mean(axis=0)
     if plan.start == "random":
         return found | {"m": np.abs(overlap)}
-    members = overlaps(np.asarray(condensed.members), spins, rotations)
-    found |= {"overlap": overlap, "m": members.mean(axis=0)}
+    found |= {"overlap": overlap, "m": order_parameter(sample, condensed, spins, rotations)}
     if condensed.stored:
         found["stored"] = powers(kind, sample.patterns[list(condensed.stored)], spins).sum(axis=0)
     if condensed.latent is not None:

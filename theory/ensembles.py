@@ -31,6 +31,7 @@ __all__ = [
     "Coefficients",
     "IidPatterns",
     "IsotropicPatterns",
+    "Mixing",
     "Nonlinearity",
     "RandomFeaturePatterns",
     "VectorRandomFeaturePatterns",
@@ -39,6 +40,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Coefficients = Literal["gaussian", "binary", "sparse"]
+Mixing = Literal["scalar", "matrix"]
 
 
 @dataclass(frozen=True)
@@ -241,27 +243,35 @@ class IsotropicPatterns:
 class VectorRandomFeaturePatterns:
     """Patterns ``x/|x|`` with ``x = (d/D)^{1/2} sum_k c_k f_k`` made of D shared features of N unit vectors.
 
-    Features are uniform on the sphere in d dimensions and coefficients are numbers, so every component of x has unit
-    variance; for d = 1 the pattern is the sign of x.
+    Features are uniform on the sphere in d dimensions.  Coefficients are numbers of unit variance, or d x d matrices
+    with entries of variance 1/d, so every component of x has unit variance; for d = 1 the pattern is the sign of x.
 
     Attributes
     ----------
     d : int
         Components of a vector.
     coefficients : {'gaussian', 'binary', 'sparse'}
-        As for `RandomFeaturePatterns`; sparse sums are divided by sqrt(L_train) in place of sqrt(D).
+        As for `RandomFeaturePatterns`, for every entry of a matrix; sparse sums are divided by sqrt(L_train) in place
+        of sqrt(D).
     L_train : int
         Number of active features per example; used by 'sparse' only.
+    mixing : {'scalar', 'matrix'}
+        Whether coefficients are numbers or d x d matrices of independent entries.
     """
 
     d: int
     coefficients: Coefficients = "gaussian"
     L_train: int = 3
+    mixing: Mixing = "scalar"
     key: str = "vector-random-features"
 
     def __post_init__(self) -> None:
         _check_dimension(self.d)
         _check_coefficients(self.coefficients, self.L_train)
+        if self.mixing not in ("scalar", "matrix"):
+            close = nearest(str(self.mixing), ("scalar", "matrix"))
+            hint = f"; did you mean '{close}'?" if close else "."
+            raise InvalidInput(f"mixing '{self.mixing}' is unknown; choose scalar or matrix{hint}")
 
 
 def _check_coefficients(coefficients: str, L_train: int) -> None:

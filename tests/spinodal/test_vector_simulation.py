@@ -163,7 +163,6 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(spinodal, arguments, part)
             (*FEATURES[:4], "--variant", "scalar", "--alpha", 0.004, "--alpha-d", 1),
             "the effective load 0.004 as P/N",
         ),
-        (("vector-random-features", "--mixing", "matrix", "--alpha", 0.1, "--alpha-d", 1), "not simulated"),
     ],
 )
 def test_words_of_one_kind_of_spins_are_refused_for_the_other(spinodal, arguments, part):

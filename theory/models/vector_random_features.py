@@ -21,7 +21,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import sympy
 
-from theory.ensembles import Coefficients, VectorRandomFeaturePatterns
+from theory.ensembles import Coefficients, Mixing, VectorRandomFeaturePatterns
 from theory.equations import FreeEnergy
 from theory.errors import InvalidInput
 from theory.feature_network import (
@@ -331,12 +331,7 @@ class VectorRandomFeatures(Model):
 
     def pattern_law(self, *, coefficients: str = "gaussian", L_train: int = 3) -> VectorRandomFeaturePatterns:
         """Unit vectors along superpositions of isotropic features; the RS theory describes dense coefficients."""
-        if self.mixing != "scalar":
-            raise InvalidInput(
-                f"mixing '{self.mixing}' is not simulated (samples mix features by numbers); its theory is there: use "
-                "solve or threshold, or simulate mixing 'scalar'."
-            )
-        return VectorRandomFeaturePatterns(self.d, cast(Coefficients, coefficients), L_train)
+        return VectorRandomFeaturePatterns(self.d, cast(Coefficients, coefficients), L_train, cast(Mixing, self.mixing))
 
 
 def kappa_1_squared(d: int) -> sympy.Expr:
