@@ -32,6 +32,7 @@ _COLOURS = {1: "#000000", 2: "#46327e", 3: "#277f8e", 8: "#4ac16d", 50: "#d9b300
 _SIMULATED = (1, 2, 3, 8)
 _DIMENSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 20, 30, 50, 100)
 _LOADS = tuple(float(v) for v in np.geomspace(2e-3, 200.0, 31))
+_COARSE = (0.1, 1.0, 10.0), (2, 3, 8)  # loads and dimensions, with --quick
 _MIXTURES = (2, 3)
 _PAIRS = {1: (3, 10), 2: (2, 2), 3: (2, 3), 5: (2, 2)}  # members of mixtures and features, by d, in 1000 spins
 _WIDE, _FEWEST = 8, 4.0  # at such d a sample of 2000 spins takes minutes, and one of few has too few patterns
@@ -48,6 +49,7 @@ _CENTRES = {
     ("feature", 8): 0.0756,
 }
 _SAMPLES = {1: 4.0, 2: 2.0}
+_EXPONENT = 2 / 3  # of 1/N in the shift of a simulated threshold: amid 1/2 to 1, which are shown too; none is derived
 _VARIED = {"example": "alpha", "feature": "alpha_d"}
 _OTHER = {"alpha": "alpha_d", "alpha_d": "alpha"}
 
@@ -57,19 +59,21 @@ def spec(sizes: Sizes) -> Spec:
     predictions: dict[str, Prediction] = {}
     simulations: dict[str, list[Measured]] = {}
     model = VectorRandomFeatures(effective=True)
+    loads, dimensions = (_LOADS, _DIMENSIONS) if max(sizes) >= max(FULL) else _COARSE
     for state, vary in _VARIED.items():
         along = _OTHER[vary]
+        equal: dict[str, Any] = {along: 1.0}
         for d in _COLOURS:
-            simulations[f"line {state} {d}"] = [ThresholdsOf(replace(model, d=d), state, vary, along, _LOADS)]
+            simulations[f"line {state} {d}"] = [ThresholdsOf(replace(model, d=d), state, vary, along, loads)]
         for d in _SIMULATED:
-            fixed = replace(model, d=d, **{along: 1.0})
+            fixed = replace(model, d=d, **equal)
             predictions[f"{state} {d}"] = Branch(fixed, state, vary, (0.02 / d**2, 0.2 / d**2))
-        fixed = replace(model, **{along: 1.0})
-        simulations[f"dimension {state}"] = [ThresholdsOf(fixed, state, vary, "d", _DIMENSIONS)]
+        fixed = replace(model, **equal)
+        simulations[f"dimension {state}"] = [ThresholdsOf(fixed, state, vary, "d", dimensions)]
     for L in _MIXTURES:
-        dimensions = _DIMENSIONS if L % 2 else _DIMENSIONS[1:]
+        several = tuple(d for d in dimensions if d > 1 or L % 2)
         fixed = replace(model, alpha=1.0)
-        simulations[f"dimension mixture {L}"] = [ThresholdsOf(fixed, "mixture", "alpha_d", "d", dimensions, L)]
+        simulations[f"dimension mixture {L}"] = [ThresholdsOf(fixed, "mixture", "alpha_d", "d", several, L)]
     for (state, d), centre in _CENTRES.items():
         for variant in ("tensor", "scalar", "phasor") if (state, d) == ("example", 2) else ("tensor",):
             simulations[f"{state} {d} {variant}"] = list(_across(state, d, variant, centre, sizes))
@@ -89,9 +93,9 @@ def _across(state: str, d: int, variant: str, centre: float, sizes: Sizes) -> li
     vary = _VARIED[state]
     found = VectorRandomFeatures(d=d, variant=variant)
     per = {name: float(value) for name, value in found.channels.per_load.items()}
-    found = replace(found, **{_OTHER[vary]: 1.0 / per[_OTHER[vary]]})
+    equal: dict[str, Any] = {_OTHER[vary]: 1.0 / per[_OTHER[vary]]}
     shift = 6.0 if state == "example" else 4.0
-    simulations = []
+    simulations: list[Simulation] = []
     for N, samples in sorted(sizes.items()):
         limit = centre / (d**2 * per[vary]) * N
         if d >= _WIDE and (limit < _FEWEST or N == max(FULL)):
@@ -99,15 +103,16 @@ def _across(state: str, d: int, variant: str, centre: float, sizes: Sizes) -> li
         samples = max(1, int(samples * (0.4 if (state, d) == ("feature", 8) else _SAMPLES.get(d, 1.0))))
         factors = (0.5, *(1.0 + (shift + 4.0 * k) / math.sqrt(N) for k in range(-2, 3)))
         counts = sorted({max(2, round(limit * factor)) for factor in factors})
-        simulations += [
-            Simulation(replace(found, **{vary: count / N}), N, state, samples, retrieved_above=0.8 if d == 1 else 0.7)
-            for count in counts
-        ]
+        for count in counts:
+            here: dict[str, Any] = equal | {vary: count / N}
+            simulations.append(
+                Simulation(replace(found, **here), N, state, samples, retrieved_above=0.8 if d == 1 else 0.7)
+            )
     return simulations
 
 
 def _mixed(start: str, d: int, N: int, samples: int) -> Simulation:
-    """Quenches from an equal mixture of few features, or from an example that is not stored, where both loads are low."""
+    """Quenches from an equal mixture of few features, or from an example not stored, at few features."""
     L, D = _PAIRS[d]
     features = max(L, round(D * N / 1000))
     model = VectorRandomFeatures(alpha=2.0 * d, alpha_d=features / N, d=d)
@@ -123,7 +128,7 @@ def crossings(records: list[Record], state: str) -> Transition | None:
         if min(fractions) < 0.5 < max(fractions):
             kept += here
     try:
-        return transition(kept, vary=_VARIED[state])
+        return transition(kept, vary=_VARIED[state], exponent=_EXPONENT)
     except InvalidInput:
         return None
 
@@ -154,7 +159,7 @@ def _plane(axes: Axes, results: Results) -> None:
     axes.set(xscale="log", yscale="log", xlim=(1e-4, 100.0), ylim=(1e-4, 100.0))
     axes.set(xlabel=r"features  $D/dN$", ylabel=r"examples  $P/dN$")
     axes.text(0.97, 0.04, "examples are\nattractors", transform=axes.transAxes, ha="right", fontsize=6.5)
-    axes.text(0.04, 0.5, "features are\nattractors", transform=axes.transAxes, va="top", fontsize=6.5)
+    axes.text(0.03, 0.97, "features are\nattractors", transform=axes.transAxes, va="top", fontsize=6.5)
 
 
 def _scaled(axes: Axes, results: Results) -> None:
@@ -181,13 +186,13 @@ def _dimensions(axes: Axes, results: Results) -> None:
     for L, look in zip(_MIXTURES, ("-", "--"), strict=True):
         d, solved = arrays_of(results.records[f"dimension mixture {L}"][0])
         axes.plot(d, d**2 * solved, look, color="0.45", linewidth=0.9)
-        label = f"saddle, mixture of {L}"
-        axes.text(d[-1], d[-1] ** 2 * solved[-1] * 0.78, label, color="0.45", fontsize=6.5, ha="right", va="top")
+        label, side = f"saddle, $L={L}$", "bottom" if L == min(_MIXTURES) else "top"
+        axes.text(d[-1], large_d(1.0, L), label, color="0.45", fontsize=6.5, ha="right", va=side)
     for L in (1, *_MIXTURES):
         axes.axhline(large_d(1.0, L), color="black", linestyle=":", linewidth=0.6)
-    axes.text(12.0, 0.086, "storage", color=EXAMPLE, fontsize=6.5)
-    axes.text(12.0, 0.067, "learning", color=FEATURE, fontsize=6.5, va="top")
-    axes.set(xscale="log", yscale="log", xlim=(0.8, 130.0), ylim=(1.5e-3, 0.2))
+    axes.text(14.0, 0.083, "storage", color=EXAMPLE, fontsize=6.5)
+    axes.text(14.0, 0.07, "learning", color=FEATURE, fontsize=6.5, va="top")
+    axes.set(xscale="log", xlim=(0.8, 130.0), ylim=(0.0, 0.155))
     axes.set(xlabel="spin dimension  $d$", ylabel=r"threshold,  $d\,P/N$ or $d\,D/N$")
 
 
@@ -206,6 +211,8 @@ def _simulated(axes: Axes, records: list[Any], state: str, d: int, variant: str,
         last = found.crossings[-1]
         axes.errorbar(d * shift, scale * last.value, yerr=scale * last.error, fmt=marker, color="white", **look)
         return
+    for c in found.crossings:
+        axes.plot(d * shift, scale * c.value, "_", color=colour, markersize=4, markeredgewidth=0.6, zorder=3)
     others = [scale * v for v in found.other_limits.values()]
     axes.plot([d * shift] * 2, [min(others), max(others)], color=colour, linewidth=0.5, zorder=3.5)
     axes.errorbar(
@@ -220,14 +227,14 @@ def _overlaps(axes: Axes, results: Results, state: str) -> None:
         followed = results.predictions[f"{state} {d}"]
         branch_curve(axes, replace(followed, parameter=d**2 * followed.parameter), "m", _COLOURS[d])
         records = results.records[f"{state} {d} tensor"]
-        sizes = sorted({r.N for r in records})
-        for N in sizes:
+        for N in sorted({min(r.N for r in records), max(r.N for r in records)}):
             here = [r for r in records if r.N == N]
+            look = shade(_COLOURS[d], _rank(N, results), _count(results))
             axes.errorbar(
                 [d * r.loads[vary] for r in here],
                 [r["m"].value for r in here],
                 yerr=np.nan_to_num([r["m"].error for r in here]),
-                **{**shade(_COLOURS[d], _rank(N, results), _count(results)), "linestyle": ""},
+                **{**look, "linestyle": "-", "linewidth": 0.3},
             )
     axes.set(ylim=(0.0, 1.04))
     what = "examples  $d\\,P/N$" if state == "example" else "features  $d\\,D/N$"
@@ -246,6 +253,7 @@ def _leaving(axes: Axes, results: Results) -> None:
             color=colour,
             markersize=3.5,
             elinewidth=0.8,
+            label={"mixture": "from equal mixtures", "unseen": "from unseen examples"}[start],
         )
     for r in results.records["mixture"]:
         d = int(r.parameters["d"])
@@ -255,7 +263,7 @@ def _leaving(axes: Axes, results: Results) -> None:
         axes.text(d, 0.3, f"$L={r.L}$", ha="center", fontsize=6.5, color=FEATURE)
     axes.set(xlim=(0.3, 5.7), xticks=sorted(_PAIRS), ylim=(0.25, 1.06))
     axes.set(xlabel="spin dimension  $d$", ylabel="overlap with the start")
-    axes.set_title(r"low loads, $P=2dN$", fontsize=7, pad=3)
+    axes.legend(loc="upper right", fontsize=6.5)
 
 
 def _sizes(results: Results) -> list[int]:

@@ -147,12 +147,12 @@ def arrays_of(record: Curves) -> tuple[Floats, Floats]:
 def large_d(load: Any, L: int = 1) -> Any:
     r"""Thresholds times d^2 for large d at the other effective load: ``4/(27 L^2) load/(1 + load)``.
 
-    At large d the direction of a vector keeps nothing back, kappa_1 -> 1, and examples and features change places: the
-    noise that other examples make is that of independent ones plus ``1/alpha_d,eff`` from shared features, the noise
-    that other features make is that of independent ones plus ``1/alpha_eff`` from shared examples.  With the signal
-    ``b sqrt(d) n`` in a unit field per component, u = b^2 and ``C = 1 - u/((1 + u) d) + O(1/d^2)``, the load
-    ``m^2 (1 - C)^2/b^2`` is ``u^2/((1 + u)^3 d^2)``, largest at u = 2, m^2 = 2/3.  In an equal mixture of L features the
-    length of a sum of L directions fluctuates by as much: 1 - C has a factor 1/L.
+    At large d nothing of a vector is lost in its direction, kappa_1 -> 1, and examples and features change places: to
+    the noise of other examples, were they independent, shared features add ``1/alpha_d,eff`` of it, and to the noise of
+    other features shared examples add ``1/alpha_eff``.  With the signal ``b sqrt(d) n`` and a noise of unit variance
+    per component, ``m^2 = b^2/(1 + b^2)`` and ``C = 1 - m^2/d + O(1/d^2)``; the load ``m^2 (1 - C)^2/b^2`` is largest
+    at b^2 = 2.  In an equal mixture of L features the lengths of sums of L directions fluctuate, so that 1 - C has a
+    factor 1/L.
 
     Examples
     --------
