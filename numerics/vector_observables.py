@@ -112,7 +112,7 @@ def order_parameter(sample: VectorSample, condensed: Condensed, spins: Floats, r
 
     Condensed features that are mixed by matrices are taken each after its own rotation.
     """
-    members = np.asarray(condensed.members)
+    members: Floats = np.asarray(condensed.members, dtype=np.float64)
     if _by_matrices(sample) and len(members) > 1:
         return np.asarray(np.mean([aligning("scalar", member, spins)[1] for member in members], axis=0))
     return np.asarray(overlaps(members, spins, rotations).mean(axis=0))
