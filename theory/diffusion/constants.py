@@ -6,11 +6,11 @@ The features are ``act(h + sqrt(Delta) v)`` with ``h = e^{-t} w.x/sqrt(d)``, noi
     mu0 = E act(Gamma z),     a = E act'(Gamma z) = E z act(Gamma z)/Gamma,     b = E v act = sqrt(Delta) a,
     v^2 = E (f - mu0 - a h)^2,     s^2 = E (act - f - sqrt(Delta) a v)^2,
 
-so that ``act ~ mu0 + a h + v omega + b v + s eta`` with independent normal omega (frozen with the sample) and eta (fresh
-with the noise).  v^2 and s^2 are averages of squares: nothing cancels as t -> 0, where ``s^2 = O(Delta)``.
+so that ``act ~ mu0 + a h + v omega + b v + s eta`` with independent normal omega (frozen with the sample) and eta
+(fresh with the noise).  v^2 and s^2 are averages of squares: nothing cancels as t -> 0, where ``s^2 = O(Delta)``.
 
-Source: Bonnaire, Urfin, Biroli and Mezard (2025), arXiv:2505.17638, whose constants for tanh these are; ``b = sqrt(Delta)
-a`` is exact (Stein), and mu0 = 0 there because tanh is odd.
+Source: Bonnaire, Urfin, Biroli and Mezard (2025), arXiv:2505.17638, whose constants for tanh these are;
+``b = sqrt(Delta) a`` is exact (Stein), and mu0 = 0 there because tanh is odd.
 """
 
 from __future__ import annotations

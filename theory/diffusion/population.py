@@ -84,8 +84,8 @@ class Population:
         )
         if not values.size or values.size > _MOST or shares.shape != values.shape:
             raise InvalidInput(
-                f"{values.size} eigenvalues of Sigma with {shares.size} weights are not allowed; give as many of one as "
-                f"of the other, 1 to {_MOST}."
+                f"{values.size} eigenvalues of Sigma with {shares.size} weights are not allowed; give as many of one "
+                f"as of the other, 1 to {_MOST}."
             )
         for what, numbers_ in (("an eigenvalue", values), ("a weight", shares)):
             if not (np.isfinite(numbers_).all() and (numbers_ > 0.0).all()):
@@ -124,8 +124,8 @@ class Population:
         values = np.linalg.eigvalsh(0.5 * (m + m.T))
         if values[0] <= 1e-12 * values[-1]:
             raise InvalidInput(
-                f"Sigma has the eigenvalue {values[0]:.3g}, which is not positive; give a positive definite matrix (leave "
-                "directions without variance out of the data)."
+                f"Sigma has the eigenvalue {values[0]:.3g}, which is not positive; give a positive definite matrix "
+                "(leave directions without variance out of the data)."
             )
         return cls.atoms(values)
 
