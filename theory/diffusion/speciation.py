@@ -90,7 +90,7 @@ def speciation(
     Examples
     --------
     >>> found = speciation(3.0, 0.5)
-    >>> round(found.t_S - 0.5 * math.log(9.5), 14)
+    >>> round(found.t_S - 0.5 * float(np.log(9.5)), 14)
     0.0
     """
     checked_process(process)
