@@ -15,32 +15,59 @@ Source: Pham and others, arXiv:2505.21777; the mean-shift form is Cheng, IEEE PA
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh, eigvalsh
+from scipy.linalg import eigh
 
 from numerics.diffusion.memories import BLOCK, Memories, beta_of, blocks, checked_sigma
 from theory.errors import InvalidInput
 
 __all__ = [
+    "Local",
     "Softmax",
     "curvatures",
     "divergence",
     "energies",
+    "half_spectrum",
     "hessian",
+    "local",
+    "neighbourhoods",
     "scores",
     "softest",
     "softmax",
     "softmax_covariance",
-    "weights",
 ]
 
 Array = NDArray[np.float64]
 
-# Weights below this share of the sum change nothing in double precision, however many there are.
-_NEGLIGIBLE = 1e-22
+# Memories whose exponent lies so far below the largest change nothing in double precision, however many there are.
+_NEGLIGIBLE = 55.0
+
+
+class Local(NamedTuple):
+    """The softmax at one point, summed over the differences themselves.
+
+    Attributes
+    ----------
+    chosen : (k,) int array
+        Memories whose weight is not negligible.
+    w : (k,) array
+        Their weights.
+    energy : float
+    shift : (N,) array
+        <xi> - x, which vanishes to rounding at a fixed point.
+    spread : float
+        Mean distance of the memories from x under the weights.
+    """
+
+    chosen: NDArray[np.int64]
+    w: Array
+    energy: float
+    shift: Array
+    spread: float
 
 
 class Softmax(NamedTuple):
@@ -153,31 +180,49 @@ def scores(known: Memories, x: ArrayLike, sigma: float) -> Array:
     return (softmax(known, points, sigma).mean - points) / checked_sigma(sigma) ** 2
 
 
-def weights(known: Memories, x: ArrayLike, sigma: float) -> Array:
-    """Softmax weights at one point (N,), as a (K,) array, from the differences themselves."""
-    point = checked_points(known, np.asarray(x, dtype=np.float64)[None, :])[0]
+def neighbourhoods(known: Memories, x: Array, sigma: float) -> Iterator[NDArray[np.int64]]:
+    """Yield for every point (B, N) the memories whose weight is not negligible, found in blocks of points."""
     beta = beta_of(sigma)
-    exponent = known.log_counts.copy()
-    for rows in blocks(known.K, known.N, limit=BLOCK // 4):
-        d = known.points[rows] - point
-        exponent[rows] -= beta * np.einsum("ij,ij->i", d, d)
-    exponent -= exponent.max()
-    np.exp(exponent, out=exponent)
-    exponent /= exponent.sum()
-    return exponent
+    bias = known.log_counts - beta * known.squares
+    for rows in blocks(len(x), known.K):
+        scaled = 2.0 * beta * (x[rows] - known.centre)
+        exponent = scaled @ known.points.T
+        exponent -= (scaled @ known.centre)[:, None]
+        exponent += bias
+        exponent -= exponent.max(1)[:, None]
+        for row in exponent:
+            yield np.flatnonzero(row > -_NEGLIGIBLE)
 
 
-def local_mean(known: Memories, point: Array, w: Array) -> Array:
-    """<xi> - x at one point, summed over differences, so that it vanishes to rounding at a fixed point."""
-    chosen = np.flatnonzero(w > _NEGLIGIBLE)
+def local(known: Memories, x: Array, sigma: float, chosen: NDArray[np.int64] | None = None) -> Local:
+    """Energy, weights and mean shift at one point (N,).
+
+    Parameters
+    ----------
+    chosen : (k,) int array or None
+        Memories that matter; None: they are found.
+    """
+    point = np.asarray(x, dtype=np.float64)
+    beta = beta_of(sigma)
+    if chosen is None:
+        chosen = next(neighbourhoods(known, checked_points(known, point[None, :]), sigma))
+    square = np.empty(len(chosen))
+    parts = blocks(len(chosen), known.N, limit=BLOCK // 4)
+    for rows in parts:
+        d = known.points[chosen[rows]] - point
+        square[rows] = np.einsum("ij,ij->i", d, d)
+    exponent = known.log_counts[chosen] - beta * square
+    top = float(exponent.max())
+    w = np.exp(exponent - top)
+    total = float(w.sum())
+    w /= total
     shift = np.zeros(known.N)
-    for rows in blocks(len(chosen), known.N, limit=BLOCK // 4):
-        part = chosen[rows]
-        shift += w[part] @ (known.points[part] - point)
-    return shift
+    for rows in parts:
+        shift += w[rows] @ (known.points[chosen[rows]] - point)
+    return Local(chosen, w, -(top + math.log(total)) / beta, shift, float(w @ np.sqrt(square)))
 
 
-def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, w: Array | None = None) -> Array:
+def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, at: Local | None = None) -> Array:
     """Covariance of the memories under the softmax weights at one point.
 
     Returns
@@ -185,14 +230,12 @@ def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, w: Array 
     covariance : (N, N) array
     """
     point = np.asarray(x, dtype=np.float64)
-    share = weights(known, point, sigma) if w is None else w
-    chosen = np.flatnonzero(share > _NEGLIGIBLE)
-    shift = local_mean(known, point, share)
+    here = local(known, point, sigma) if at is None else at
+    mean = point + here.shift
     out = np.zeros((known.N, known.N))
-    for rows in blocks(len(chosen), known.N, limit=BLOCK // 4):
-        part = chosen[rows]
-        d = known.points[part] - (point + shift)
-        d *= np.sqrt(share[part])[:, None]
+    for rows in blocks(len(here.chosen), known.N, limit=BLOCK // 4):
+        d = known.points[here.chosen[rows]] - mean
+        d *= np.sqrt(here.w[rows])[:, None]
         out += d.T @ d
     return out
 
@@ -209,32 +252,46 @@ def divergence(known: Memories, x: ArrayLike, sigma: float) -> float:
     return -known.N / s2 + float(np.trace(softmax_covariance(known, x, sigma))) / s2**2
 
 
+def half_spectrum(known: Memories, x: Array, sigma: float, at: Local) -> tuple[Array, Array]:
+    """Eigenvalues of half the Hessian, 1 - Cov_w/sigma^2, that differ from 1, rising, and their directions.
+
+    From the smaller of two matrices: N x N, or one row per memory whose weight is not negligible.
+
+    Returns
+    -------
+    values : (r,) array
+    directions : (N, r) array
+        Orthonormal columns; in the space orthogonal to them the eigenvalue is 1.
+    """
+    s2 = checked_sigma(sigma) ** 2
+    if len(at.chosen) >= known.N:
+        value, vector = eigh(softmax_covariance(known, x, sigma, at=at))
+        return 1.0 - value[::-1] / s2, vector[:, ::-1]
+    d = (known.points[at.chosen] - (x + at.shift)) * np.sqrt(at.w)[:, None]
+    value, vector = eigh(d @ d.T)
+    # Directions of tiny variance are left out: their eigenvalue is 1 and their direction would be rounding.
+    keep = value > max(1e-13 * float(value[-1]), 1e-300)
+    value, vector = value[keep][::-1], vector[:, keep][:, ::-1]
+    return 1.0 - value / s2, d.T @ (vector / np.sqrt(value))
+
+
 def curvatures(known: Memories, x: ArrayLike, sigma: float) -> Array:
     """Eigenvalues of the Hessian of E at one point, rising.
-
-    The spectrum of the covariance is that of the smaller of two matrices: N x N, or one row per memory whose weight
-    is not negligible (the other eigenvalues of the Hessian are then 2).
 
     Returns
     -------
     eigenvalues : (N,) array
     """
-    s2 = checked_sigma(sigma) ** 2
     point = np.asarray(x, dtype=np.float64)
-    share = weights(known, point, sigma)
-    chosen = np.flatnonzero(share > _NEGLIGIBLE)
-    if len(chosen) >= known.N:
-        spread = eigvalsh(softmax_covariance(known, point, sigma, w=share))
-    else:
-        d = (known.points[chosen] - (point + local_mean(known, point, share))) * np.sqrt(share[chosen])[:, None]
-        spread = np.concatenate([np.zeros(known.N - len(chosen)), eigvalsh(d @ d.T)])
-    return 2.0 - 2.0 / s2 * np.sort(np.maximum(spread, 0.0))[::-1]
+    values, _ = half_spectrum(known, point, sigma, local(known, point, sigma))
+    return np.sort(np.concatenate([2.0 * values, np.full(known.N - len(values), 2.0)]))
 
 
-def softest(known: Memories, x: ArrayLike, sigma: float, *, iterate_above: int = 400) -> tuple[float, Array]:
+def softest(known: Memories, x: ArrayLike, sigma: float, *, lanczos_above: int = 1000) -> tuple[float, Array]:
     """Smallest eigenvalue of the Hessian of E at one point, and its direction.
 
-    Above `iterate_above` dimensions the covariance is never formed: Lanczos iteration on its products with vectors.
+    Where both the dimension and the number of memories that matter exceed `lanczos_above`, no matrix is formed: Lanczos
+    iteration on products of the covariance with vectors.
 
     Returns
     -------
@@ -242,43 +299,29 @@ def softest(known: Memories, x: ArrayLike, sigma: float, *, iterate_above: int =
     direction : (N,) array
         Of unit length.
     """
-    s2 = checked_sigma(sigma) ** 2
     point = np.asarray(x, dtype=np.float64)
-    share = weights(known, point, sigma)
-    if known.N <= iterate_above:
-        covariance = softmax_covariance(known, point, sigma, w=share)
-        last = known.N - 1
-        value, vector = eigh(covariance, subset_by_index=(last, last))
-        return 2.0 - 2.0 / s2 * float(value[0]), vector[:, 0]
-    value_found, direction = _largest_by_lanczos(known, point, share)
-    return 2.0 - 2.0 / s2 * value_found, direction
+    at = local(known, point, sigma)
+    if min(known.N, len(at.chosen)) > lanczos_above:
+        return _softest_by_lanczos(known, point, sigma, at)
+    values, directions = half_spectrum(known, point, sigma, at)
+    if not len(values):
+        return 2.0, np.eye(1, known.N)[0]
+    return 2.0 * float(values[0]), directions[:, 0]
 
 
-def _largest_by_lanczos(known: Memories, point: Array, share: Array) -> tuple[float, Array]:
+def _softest_by_lanczos(known: Memories, point: Array, sigma: float, at: Local) -> tuple[float, Array]:
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    chosen = np.flatnonzero(share > _NEGLIGIBLE)
-    shift = local_mean(known, point, share)
-    centre = point + shift
-    if len(chosen) <= known.N // 4:  # the Gram matrix is the smaller one
-        d = (known.points[chosen] - centre) * np.sqrt(share[chosen])[:, None]
-        value, vector = eigh(d @ d.T)
-        direction = d.T @ vector[:, -1]
-        length = float(np.linalg.norm(direction))
-        if length <= 1e-150:
-            return 0.0, np.eye(1, known.N)[0]
-        return float(value[-1]), direction / length
+    mean = point + at.shift
 
     def times(v: Array) -> Array:
-        v = v.ravel()
         out = np.zeros(known.N)
-        for rows in blocks(len(chosen), known.N, limit=BLOCK // 4):
-            part = chosen[rows]
-            d = known.points[part] - centre
-            out += d.T @ (share[part] * (d @ v))
+        for rows in blocks(len(at.chosen), known.N, limit=BLOCK // 4):
+            d = known.points[at.chosen[rows]] - mean
+            out += d.T @ (at.w[rows] * (d @ v.ravel()))
         return out
 
     operator = LinearOperator((known.N, known.N), matvec=times, dtype=np.float64)
-    start = np.ones(known.N) + 0.5 * np.cos(np.arange(known.N))
-    value, vector = eigsh(operator, k=1, which="LA", v0=start, tol=1e-10)
-    return float(value[0]), vector[:, 0] / math.sqrt(float(vector[:, 0] @ vector[:, 0]))
+    start = 1.0 + 0.5 * np.cos(np.arange(known.N))
+    value, vector = eigsh(operator, k=1, which="LA", v0=start, tol=1e-12)
+    return 2.0 - 2.0 / sigma**2 * float(value[0]), vector[:, 0] / float(np.linalg.norm(vector[:, 0]))

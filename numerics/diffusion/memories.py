@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.rng import stream, words
+from numerics.rng import gaussians, stream, words
 from theory.errors import InvalidInput
 
 __all__ = ["Memories", "beta_of", "checked_sigma", "circle", "memories", "nearest_distances"]
@@ -108,8 +108,8 @@ def memories(data: ArrayLike, *, duplicates: str = "refuse") -> Memories:
     if bad.any():
         row = int(np.argmax(bad))
         raise InvalidInput(
-            f"the data hold NaN or infinity in {int(bad.sum())} of {len(points)} points (first in row {row}), for which "
-            "the energy is undefined everywhere; remove these rows."
+            f"the data hold NaN or infinity in {int(bad.sum())} of {len(points)} points (first in row {row}), which "
+            "make the energy undefined everywhere; remove these rows."
         )
     distinct, first, counts = _distinct(points)
     if len(distinct) == len(points):
@@ -145,10 +145,10 @@ def _points(data: ArrayLike) -> Array:
 def _distinct(points: Array) -> tuple[Array, NDArray[np.int64], Array]:
     """Distinct points in the order of their first occurrence, where that is, and how often each occurs."""
     # Sums along a fixed direction differ for points that differ, up to coincidences, and need no copy of the data.
-    direction = np.random.default_rng(0).standard_normal(points.shape[1])
-    keys = np.array([float(row @ direction) for row in points]) if len(points) < 64 else points @ direction
+    direction = gaussians(stream("distinct points"), rows=1, columns=points.shape[1])[0]
+    keys = points @ direction
     order = np.argsort(keys, kind="stable")
-    close = np.diff(keys[order]) <= 1e-9 * max(float(np.abs(keys).max()), 1e-300)
+    close = np.diff(keys[order]) <= 1e-12 * max(float(np.abs(keys).max()), 1e-300)
     owner = np.arange(len(points))
     start = 0
     for end in [*(np.flatnonzero(~close) + 1), len(points)]:
