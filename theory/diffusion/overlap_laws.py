@@ -64,6 +64,8 @@ class Ensemble:
         query depends on its norm alone.
     saturation : callable or None
         ``m ->`` the Root lambda of ``zeta'(lambda) = m``, where that can be solved directly.
+    condensation : callable or None
+        ``alpha ->`` the Root lambda of ``lambda zeta' - zeta = alpha``, likewise.
     report : callable or None
         ``lambda ->`` what is to be said with every result.
     """
@@ -77,6 +79,7 @@ class Ensemble:
     equal_norms: bool = False
     corrupted: Callable[[float], Ensemble] | None = None
     saturation: Callable[[float], Root] | None = None
+    condensation: Callable[[float], Root] | None = None
     report: Callable[[float], dict[str, Any]] | None = None
 
     @classmethod

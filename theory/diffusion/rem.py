@@ -185,7 +185,10 @@ def condensation(law: Ensemble, alpha: float) -> Condensation:
         c = law.cumulant(l)
         return l * c.slope_error + c.error + 2.0 * EPS * l * abs(c.slope)
 
-    found = increasing_root(excess, math.sqrt(2.0 * alpha), largest=_known_up_to(law), noise=error)
+    if law.condensation is not None:
+        found = law.condensation(alpha)
+    else:
+        found = increasing_root(excess, math.sqrt(2.0 * alpha), largest=_known_up_to(law), noise=error)
     if found.value is None and math.isfinite(law.largest_lambda):
         raise _out_of_table(law)
     # Where the excess is lost in rounding (lambda large, zeta' at its supremum) there is no lambda_* to speak of.
