@@ -22,7 +22,7 @@ __all__ = ["application", "main"]
 
 INTERRUPTED = 130
 ORDER = (
-    *("models", "solve", "threshold", "diagram", "denoise", "spectrum", "collapse"),
+    *("models", "solve", "threshold", "diagram", "denoise", "spectrum", "losses", "times", "collapse"),
     *("simulate", "validate", "basins", "sweep", "status"),
     *("figure", "figures", "bench", "cite", "env"),
 )
@@ -66,6 +66,7 @@ def application() -> typer.Typer:
         diagram,
         env,
         figure,
+        losses,
         models,
         simulate,
         solve,
@@ -80,7 +81,7 @@ def application() -> typer.Typer:
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_root)
     app.command("models")(answering(models.models))
-    theory = (solve.VERB, threshold.VERB, diagram.VERB, denoise.VERB, spectrum.VERB)
+    theory = (solve.VERB, threshold.VERB, diagram.VERB, denoise.VERB, spectrum.VERB, losses.LOSSES, losses.TIMES)
     for verb in (*theory, simulate.VERB, validate.VERB, basins.VERB):
         app.add_typer(group(verb))
     app.command("collapse")(answering(collapse.collapse))
