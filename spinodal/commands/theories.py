@@ -80,7 +80,7 @@ THEORIES = {
         Theory(
             "score",
             "Random-feature score model in training (Bonnaire-Urfin-Biroli-Mezard)",
-            ("spectrum score", "losses score"),
+            ("spectrum score", "losses score", "times score"),
             (BONNAIRE,),
         ),
         Theory(
