@@ -129,8 +129,8 @@ def _bisected(function: Activation, reach: float, kinks: Array) -> Pieces:
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
         if count + low.size > _MOST:
             raise InvalidInput(
-                f"activation '{function.name}' is too rough or has no second moment ({_MOST} panels do not resolve it); "
-                "use a function with finitely many steps or kinks that grows slower than exp(x^2/4)."
+                f"activation '{function.name}' is too rough or has no second moment ({_MOST} panels do not resolve "
+                "it); use a function with finitely many steps or kinks that grows slower than exp(x^2/4)."
             )
     places = np.sort(np.concatenate([np.empty(0), *tiny]))
     if places.size:
