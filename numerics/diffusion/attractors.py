@@ -18,7 +18,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.diffusion.energy import Local, checked_points, half_spectrum, local, neighbourhoods, softest, softmax
+from numerics.diffusion.energy import (
+    Local,
+    checked_points,
+    half_inverse,
+    half_spectrum,
+    local,
+    neighbourhoods,
+    softest,
+    softmax,
+)
 from numerics.diffusion.memories import BLOCK, Memories, blocks, checked_sigma
 from numerics.kernels.leaders import leaders
 from numerics.rng import gaussians, stream
@@ -35,6 +44,8 @@ MERGE = 1e-6
 MET = 1e-3  # starts so near one another, in units of sigma, share their way
 _LONGEST = 0.5  # of one accelerated step, in units of sigma
 _QUARTIC = 1e-4  # resolution at a bifurcation, in units of sigma
+_ISOLATED = 0.05  # trace of the covariance, in units of sigma^2, below which mean shift needs no help
+_EPS = float(np.finfo(float).eps)
 _FLAT = 1e-9  # half the curvature that counts as none
 _SOFT = 1e-2  # curvature (of 2) below which both sides along the softest direction are tried
 _GROWTH = 64.0  # a step is lengthened at most so much
@@ -57,7 +68,8 @@ class Attractors:
         Estimated distance to the exact fixed point: residual and rounding over the smallest eigenvalue; 1e-4 sigma
         where that is 0.
     softest : (n,) array
-        Smallest eigenvalue of the Hessian; 2 for an isolated memory, 0 at a bifurcation and along a flat valley.
+        Smallest eigenvalue of the Hessian; 2 for an isolated memory, 0 at a bifurcation and along a flat valley.  Above
+        1.9 it is the lower bound ``2 - 2 Tr Cov_w/sigma^2``; `curvatures` has the exact ones.
     flat : (n,) bool array
         The smallest eigenvalue is zero to rounding: where the minimum lies along that direction means nothing.
     converged : (n,) bool array
@@ -159,12 +171,11 @@ def attractors(
     begin = known.points if starts is None else checked_points(known, starts)
     if not len(begin) or not np.isfinite(begin).all():
         raise InvalidInput("starts hold no point, or NaN or infinity; give one start a row, in finite numbers.")
-    found = [
-        _descend(known, s, begin[rows], max_passes, progress) for rows in blocks(len(begin), known.N, limit=2 * BLOCK)
-    ]
-    label = np.concatenate([part[1] + sum(len(p[0]) for p in found[:k]) for k, part in enumerate(found)])
-    cost = sum(part[2] for part in found)
-    ends, where = _polished(known, s, np.concatenate([part[0] for part in found]), progress)
+    parts = blocks(len(begin), known.N, limit=2 * BLOCK)
+    found = [_descend(known, s, begin[rows], max_passes, progress) for rows in parts]
+    label = np.concatenate([part.label + sum(len(p.x) for p in found[:k]) for k, part in enumerate(found)])
+    cost = sum(part.cost for part in found)
+    ends, where = _polished(known, s, found, progress)
     chosen, group = _distinct(ends, s, merge)
     order = np.argsort([ends[i].energy for i in chosen], kind="stable")
     rank = np.argsort(order)
@@ -197,44 +208,61 @@ def _distinct(ends: list[_End], sigma: float, merge: float) -> tuple[NDArray[np.
     return chosen, group
 
 
-def _descend(
-    known: Memories, sigma: float, begin: Array, max_passes: int, progress: Progress | None
-) -> tuple[Array, NDArray[np.int64], int]:
-    """Mean shift of all starts until they are nearly there: points, which of them each start became, evaluations."""
+@dataclass(eq=False)
+class _Descent:
+    """Points on their way down, which of them each start became, and what was last seen there."""
+
+    x: Array
+    label: NDArray[np.int64]
+    energy: Array
+    residual: Array
+    variance: Array
+    isolated: NDArray[np.bool_]
+    cost: int
+
+
+def _descend(known: Memories, sigma: float, begin: Array, max_passes: int, progress: Progress | None) -> _Descent:
+    """Mean shift of all starts: to the end where it contracts fast (isolated memories), else until nearly there."""
     x = np.array(begin, dtype=np.float64)
-    label = np.arange(len(x))
-    energy = np.full(len(x), np.inf)
+    size = len(x)
+    at = _Descent(x, np.arange(size), np.full(size, np.inf), np.zeros(size), np.zeros(size), np.zeros(size, bool), 0)
     before, before_shift = x.copy(), np.zeros_like(x)
-    done = np.zeros(len(x), dtype=bool)
-    cost = 0
+    done = np.zeros(size, dtype=bool)
     for k in range(max_passes):
         live = np.flatnonzero(~done)
         if not len(live):
             break
-        found = softmax(known, x[live], sigma)
-        cost += len(live)
-        shift = found.mean - x[live]
-        slack = 1e-12 * (np.abs(found.energy) + sigma**2)
-        uphill = found.energy > energy[live] + slack
+        found = softmax(known, at.x[live], sigma)
+        at.cost += len(live)
+        shift = found.mean - at.x[live]
+        uphill = found.energy > at.energy[live] + 1e-12 * (np.abs(found.energy) + sigma**2)
         # A lengthened step that went uphill is taken back and replaced by the plain one, which cannot.
         back = live[uphill]
-        x[back] = before[back] + before_shift[back]
-        good, shift, level = live[~uphill], shift[~uphill], found.energy[~uphill]
+        at.x[back] = before[back] + before_shift[back]
+        good, shift = live[~uphill], shift[~uphill]
         length = np.linalg.norm(shift, axis=1)
-        step = _lengthened(x[good] - before[good], shift - before_shift[good], k) * length
-        step = np.maximum(np.minimum(step, _LONGEST * sigma), length)
-        before[good], before_shift[good], energy[good] = x[good], shift, level
-        x[good] += shift * (step / np.maximum(length, 1e-300))[:, None]
-        # Fast contraction is left to mean shift, slow to Newton: what matters is how far the fixed point still is.
-        done[good] = step <= MET * 1e-2 * sigma
+        at.energy[good], at.residual[good] = found.energy[~uphill], length
+        at.variance[good] = found.variance[~uphill]
+        at.isolated[good] = at.variance[good] <= _ISOLATED * sigma**2
+        rounding = 16.0 * _EPS * (np.linalg.norm(at.x[good], axis=1) + float(np.linalg.norm(known.centre)) + sigma)
+        step = _lengthened(at.x[good] - before[good], shift - before_shift[good], k) * length
+        step = np.where(at.isolated[good], length, np.maximum(np.minimum(step, _LONGEST * sigma), length))
+        # What is nearly there is left to Newton, but for isolated memories, where a few more passes cost less.
+        done[good] = np.where(at.isolated[good], length <= rounding, step <= 1e-2 * MET * sigma)
+        moving = ~done[good]
+        before[good], before_shift[good] = at.x[good], shift
+        at.x[good[moving]] += (shift * (step / np.maximum(length, 1e-300))[:, None])[moving]
         if k < 4 or k % 4 == 0:
-            chosen, owner = grouped(x, MET * sigma)
-            if len(chosen) < len(x):
-                label, x, energy = owner[label], x[chosen], energy[chosen]
+            chosen, owner = grouped(at.x, MET * sigma)
+            if len(chosen) < len(at.x):
+                at.label = owner[at.label]
+                for name in ("x", "energy", "residual", "variance", "isolated"):
+                    setattr(at, name, getattr(at, name)[chosen])
                 before, before_shift, done = before[chosen], before_shift[chosen], done[chosen]
         if progress is not None:
             progress("descent", int(done.sum()), len(done))
-    return x, label, cost
+    at.isolated &= done
+    return at
 
 
 def _lengthened(moved: Array, change: Array, k: int) -> Array:
@@ -260,20 +288,30 @@ class _End:
 
 
 def _polished(
-    known: Memories, sigma: float, x: Array, progress: Progress | None
+    known: Memories, sigma: float, parts: list[_Descent], progress: Progress | None
 ) -> tuple[list[_End], NDArray[np.int64]]:
-    """Newton from every point: the ends, and which of them each point reached; others may follow."""
+    """The ends, by Newton's method where it is needed, and which of them each point reached; others may follow."""
     ends: list[_End] = []
-    where = np.empty(len(x), dtype=np.int64)
-    for k, chosen in enumerate(neighbourhoods(known, x, sigma)):
-        found = _newton(known, sigma, x[k], chosen)
-        where[k] = len(ends)
-        ends.append(found)
-        if found.softest < _SOFT and not found.flat:
-            ends += _both_sides(known, sigma, found)
-        if progress is not None:
-            progress("Newton", k + 1, len(x))
-    return ends, where
+    where: list[int] = []
+    total = sum(len(part.x) for part in parts)
+    for part in parts:
+        for k in np.flatnonzero(part.isolated):
+            low = 1.0 - float(part.variance[k]) / sigma**2
+            error = (float(part.residual[k]) + 16.0 * _EPS * float(np.linalg.norm(part.x[k]))) / low
+            ends.append(_End(part.x[k], float(part.energy[k]), float(part.residual[k]), error, 2.0 * low, False, True))
+        reached = np.empty(len(part.x), dtype=np.int64)
+        reached[part.isolated] = np.arange(len(ends) - int(part.isolated.sum()), len(ends))
+        rest = np.flatnonzero(~part.isolated)
+        for k, chosen in zip(rest, neighbourhoods(known, part.x[rest], sigma), strict=True):
+            found = _newton(known, sigma, part.x[k], chosen)
+            reached[k] = len(ends)
+            ends.append(found)
+            if found.softest < _SOFT and not found.flat:
+                ends += _both_sides(known, sigma, found)
+            if progress is not None:
+                progress("Newton", len(where) + int(part.isolated.sum()) + int(np.searchsorted(rest, k)) + 1, total)
+        where += reached.tolist()
+    return ends, np.array(where, dtype=np.int64)
 
 
 def _both_sides(known: Memories, sigma: float, end: _End) -> list[_End]:
@@ -289,18 +327,24 @@ def _newton(
     """Minimum near a start by Newton's method, kept downhill; the residual is summed over differences."""
     x, s2 = np.array(start), sigma**2
     here = local(known, x, sigma, chosen)
-    values, directions = half_spectrum(known, x, sigma, here)
     anchor = x  # where the memories that matter were found
+    low = 1.0
     for _ in range(max_steps):
         length, rounding = float(np.linalg.norm(here.shift)), _rounding(x, here)
-        low = float(values[0]) if len(values) else 1.0
+        positive = half_inverse(known, x, sigma, here)
+        if positive is not None:
+            step, low = positive
+            step = step * min(1.0, _LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300))
+        else:
+            values, directions = half_spectrum(known, x, sigma, here)
+            low = float(values[0])
+            step = _newton_step(here.shift, values, directions, sigma)
         if length <= rounding and low >= -_FLAT:
             break
-        if length <= rounding:  # a saddle: leave it
+        if length <= rounding:  # a saddle: leave it, towards the larger of its components
             ahead = directions[np.argmax(np.abs(directions[:, 0])), 0]
-            trial = x + MET * sigma * np.sign(ahead) * directions[:, 0]
-        else:
-            trial = x + _newton_step(here.shift, values, directions, sigma)
+            step = MET * sigma * np.sign(ahead) * directions[:, 0]
+        trial = x + step
         # Moving on changes which memories matter; near the end they stay.
         if np.linalg.norm(trial - anchor) > 1e-2 * sigma:
             chosen, anchor = None, trial
@@ -311,9 +355,7 @@ def _newton(
             if not _better(there, here, s2):
                 break
         x, here, chosen = trial, there, there.chosen
-        values, directions = half_spectrum(known, x, sigma, here)
     length, rounding = float(np.linalg.norm(here.shift)), _rounding(x, here)
-    low = float(values[0]) if len(values) else 1.0
     error = (length + rounding) / low if low > _FLAT else _QUARTIC * sigma
     converged = length <= 100.0 * rounding and low > -_FLAT
     return _End(x, here.energy, length, error, 2.0 * low, abs(low) <= _FLAT, converged)

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 
 from numerics.diffusion.memories import BLOCK, Memories, beta_of, blocks, checked_sigma
 from theory.errors import InvalidInput
@@ -31,6 +30,7 @@ __all__ = [
     "curvatures",
     "divergence",
     "energies",
+    "half_inverse",
     "half_spectrum",
     "hessian",
     "local",
@@ -45,6 +45,8 @@ Array = NDArray[np.float64]
 
 # Memories whose exponent lies so far below the largest change nothing in double precision, however many there are.
 _NEGLIGIBLE = 55.0
+_LIGHT = 1e-17  # weights that second moments can do without
+_SINGULAR = 1e-9
 
 
 class Local(NamedTuple):
@@ -61,6 +63,8 @@ class Local(NamedTuple):
         <xi> - x, which vanishes to rounding at a fixed point.
     spread : float
         Mean distance of the memories from x under the weights.
+    differences : (k, N) array or None
+        chosen memories minus x, where they fit a block.
     """
 
     chosen: NDArray[np.int64]
@@ -68,6 +72,7 @@ class Local(NamedTuple):
     energy: float
     shift: Array
     spread: float
+    differences: Array | None
 
 
 class Softmax(NamedTuple):
@@ -82,12 +87,15 @@ class Softmax(NamedTuple):
         Largest weight of a single memory.
     nearest : (B,) int array
         The memory that has it.
+    variance : (B,) array
+        Trace of the covariance; over sigma^2, a bound on how far the Hessian's eigenvalues lie below 2 (in halves).
     """
 
     energy: Array
     mean: Array
     largest: Array
     nearest: NDArray[np.int64]
+    variance: Array
 
 
 def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) -> Softmax:
@@ -124,13 +132,14 @@ def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) 
     size, K = len(points), known.K
     energy, mean = np.empty(size), np.empty((size, known.N))
     largest, nearest = np.empty(size), np.zeros(size, dtype=np.int64)
+    variance = np.empty(size)
     bias = known.log_counts - beta * known.squares
     # Tall blocks: all memories at once where they fit, else as many as leave room for 64 points.
     columns = blocks(K, 64, limit=limit)
     for rows in blocks(size, min(K, columns[0].stop), limit=limit):
         a = points[rows] - known.centre
         top, total = np.full(len(a), -np.inf), np.zeros(len(a))
-        shift, best = np.zeros_like(a), np.full(len(a), -np.inf)
+        shift, best, second = np.zeros_like(a), np.full(len(a), -np.inf), np.zeros(len(a))
         scaled = 2.0 * beta * a
         offset = (scaled @ known.centre)[:, None]
         for part in columns:
@@ -148,11 +157,13 @@ def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) 
             fade = np.exp(top - new)
             total = total * fade + exponent.sum(1)
             shift = shift * fade[:, None] + exponent @ known.points[part]
+            second = second * fade + exponent @ known.squares[part]
             top = new
         mean[rows] = shift / total[:, None]
         energy[rows] = np.einsum("ij,ij->i", a, a) - (top + np.log(total)) / beta
         largest[rows] = np.exp(best - top) / total
-    return Softmax(energy, mean, largest, nearest)
+        variance[rows] = np.maximum(second / total - ((mean[rows] - known.centre) ** 2).sum(1), 0.0)
+    return Softmax(energy, mean, largest, nearest, variance)
 
 
 def checked_points(known: Memories, x: ArrayLike) -> Array:
@@ -209,17 +220,24 @@ def local(known: Memories, x: Array, sigma: float, chosen: NDArray[np.int64] | N
     square = np.empty(len(chosen))
     parts = blocks(len(chosen), known.N, limit=BLOCK // 4)
     for rows in parts:
-        d = known.points[chosen[rows]] - point
+        d = known.points[chosen[rows]]
+        d -= point
         square[rows] = np.einsum("ij,ij->i", d, d)
     exponent = known.log_counts[chosen] - beta * square
     top = float(exponent.max())
     w = np.exp(exponent - top)
     total = float(w.sum())
     w /= total
+    kept = d if len(parts) == 1 else None
+    shift = w @ d if kept is not None else _mean_of(known, chosen, w, point)
+    return Local(chosen, w, -(top + math.log(total)) / beta, shift, float(w @ np.sqrt(square)), kept)
+
+
+def _mean_of(known: Memories, chosen: NDArray[np.int64], w: Array, point: Array) -> Array:
     shift = np.zeros(known.N)
-    for rows in parts:
+    for rows in blocks(len(chosen), known.N, limit=BLOCK // 4):
         shift += w[rows] @ (known.points[chosen[rows]] - point)
-    return Local(chosen, w, -(top + math.log(total)) / beta, shift, float(w @ np.sqrt(square)))
+    return shift
 
 
 def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, at: Local | None = None) -> Array:
@@ -232,6 +250,12 @@ def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, at: Local
     point = np.asarray(x, dtype=np.float64)
     here = local(known, point, sigma) if at is None else at
     mean = point + here.shift
+    if here.differences is not None:
+        heavy = here.w > _LIGHT
+        d = here.differences[heavy]
+        d -= here.shift
+        d *= np.sqrt(here.w[heavy])[:, None]
+        return np.asarray(d.T @ d)
     out = np.zeros((known.N, known.N))
     for rows in blocks(len(here.chosen), known.N, limit=BLOCK // 4):
         d = known.points[here.chosen[rows]] - mean
@@ -252,6 +276,11 @@ def divergence(known: Memories, x: ArrayLike, sigma: float) -> float:
     return -known.N / s2 + float(np.trace(softmax_covariance(known, x, sigma))) / s2**2
 
 
+def _rows(known: Memories, x: Array, at: Local) -> Array:
+    """Rows d such that the covariance is d' d; one per memory whose weight is not negligible, (k, N)."""
+    return np.asarray((known.points[at.chosen] - (x + at.shift)) * np.sqrt(at.w)[:, None])
+
+
 def half_spectrum(known: Memories, x: Array, sigma: float, at: Local) -> tuple[Array, Array]:
     """Eigenvalues of half the Hessian, 1 - Cov_w/sigma^2, that differ from 1, rising, and their directions.
 
@@ -265,14 +294,30 @@ def half_spectrum(known: Memories, x: Array, sigma: float, at: Local) -> tuple[A
     """
     s2 = checked_sigma(sigma) ** 2
     if len(at.chosen) >= known.N:
-        value, vector = eigh(softmax_covariance(known, x, sigma, at=at))
+        value, vector = np.linalg.eigh(softmax_covariance(known, x, sigma, at=at))
         return 1.0 - value[::-1] / s2, vector[:, ::-1]
-    d = (known.points[at.chosen] - (x + at.shift)) * np.sqrt(at.w)[:, None]
-    value, vector = eigh(d @ d.T)
+    d = _rows(known, x, at)
+    value, vector = np.linalg.eigh(d @ d.T)
     # Directions of tiny variance are left out: their eigenvalue is 1 and their direction would be rounding.
     keep = value > max(1e-13 * float(value[-1]), 1e-300)
     value, vector = value[keep][::-1], vector[:, keep][:, ::-1]
     return 1.0 - value / s2, d.T @ (vector / np.sqrt(value))
+
+
+def half_inverse(known: Memories, x: Array, sigma: float, at: Local) -> tuple[Array, float] | None:
+    """Half the Hessian's inverse times the mean shift (Newton's step), and its smallest eigenvalue.
+
+    None where the Hessian is not positive, or nearly singular.  The smaller of the two matrices is factorised.
+    """
+    s2 = sigma**2
+    if len(at.chosen) >= known.N:
+        half = np.eye(known.N) - softmax_covariance(known, x, sigma, at=at) / s2
+        low = float(np.linalg.eigvalsh(half)[0])
+        return (np.asarray(np.linalg.solve(half, at.shift), float), low) if low > _SINGULAR else None
+    d = _rows(known, x, at)
+    dual = np.eye(len(d)) - d @ d.T / s2
+    low = float(np.linalg.eigvalsh(dual)[0])  # its other eigenvalues are one, as those of the Hessian
+    return (at.shift + d.T @ np.linalg.solve(dual, d @ at.shift) / s2, min(low, 1.0)) if low > _SINGULAR else None
 
 
 def curvatures(known: Memories, x: ArrayLike, sigma: float) -> Array:
