@@ -33,7 +33,7 @@ from numerics.kernels.leaders import leaders
 from numerics.rng import gaussians, stream
 from theory.errors import InvalidInput
 
-__all__ = ["MERGE", "Attractors", "attractors", "grouped"]
+__all__ = ["MERGE", "Attractors", "Progress", "attractors", "grouped", "rounding_of"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -44,7 +44,7 @@ MERGE = 1e-6
 MET = 1e-3  # starts so near one another, in units of sigma, share their way
 _LONGEST = 0.5  # of one accelerated step, in units of sigma
 _QUARTIC = 1e-4  # resolution at a bifurcation, in units of sigma
-_ISOLATED = 0.05  # trace of the covariance, in units of sigma^2, below which mean shift needs no help
+_ISOLATED = 0.3  # trace of the covariance, in units of sigma^2, below which mean shift needs no help
 _EPS = float(np.finfo(float).eps)
 _FLAT = 1e-9  # half the curvature that counts as none
 _SOFT = 1e-2  # curvature (of 2) below which both sides along the softest direction are tried
@@ -69,7 +69,7 @@ class Attractors:
         where that is 0.
     softest : (n,) array
         Smallest eigenvalue of the Hessian; 2 for an isolated memory, 0 at a bifurcation and along a flat valley.  Above
-        1.9 it is the lower bound ``2 - 2 Tr Cov_w/sigma^2``; `curvatures` has the exact ones.
+        1.4 it is the lower bound ``2 - 2 Tr Cov_w/sigma^2``; `curvatures` has the exact ones.
     flat : (n,) bool array
         The smallest eigenvalue is zero to rounding: where the minimum lies along that direction means nothing.
     converged : (n,) bool array
@@ -330,7 +330,7 @@ def _newton(
     anchor = x  # where the memories that matter were found
     low = 1.0
     for _ in range(max_steps):
-        length, rounding = float(np.linalg.norm(here.shift)), _rounding(x, here)
+        length, rounding = float(np.linalg.norm(here.shift)), rounding_of(x, here)
         positive = half_inverse(known, x, sigma, here)
         if positive is not None:
             step, low = positive
@@ -355,7 +355,7 @@ def _newton(
             if not _better(there, here, s2):
                 break
         x, here, chosen = trial, there, there.chosen
-    length, rounding = float(np.linalg.norm(here.shift)), _rounding(x, here)
+    length, rounding = float(np.linalg.norm(here.shift)), rounding_of(x, here)
     error = (length + rounding) / low if low > _FLAT else _QUARTIC * sigma
     converged = length <= 100.0 * rounding and low > -_FLAT
     return _End(x, here.energy, length, error, 2.0 * low, abs(low) <= _FLAT, converged)
@@ -379,6 +379,6 @@ def _better(there: Local, here: Local, s2: float) -> bool:
     return there.energy <= here.energy + level and nearer
 
 
-def _rounding(x: Array, here: Local) -> float:
+def rounding_of(x: Array, here: Local) -> float:
     """Size of the mean shift that is rounding."""
     return 4.0 * float(np.finfo(float).eps) * (float(np.linalg.norm(x)) + here.spread)
