@@ -97,7 +97,10 @@ def _moves_up(model: ScoreModel, Y: Array, w: Array) -> NDArray[np.bool_]:
 
 
 def _special(model: ScoreModel) -> tuple[Array, Array]:
-    """Ends of arcs: poles and zero; branch points ``beta = +-2 sqrt(alpha)`` (roots of w = infinity if alpha = 0)."""
+    """Ends of arcs: poles of x, near which bulks are narrow; branch points (or poles of w, if alpha = 0).
+
+    x has poles at ``Y = -lambda_i``, at zero, and where ``1 + b^2 w = 0``, which is ``E lambda/(Y + lambda) = psi_n``.
+    """
     c, values, weights = model.constants, model.population.eigenvalues, model.population.weights
     base = c.b_squared + c.v_squared / model.psi_n + c.A * model.population.sigma2 / model.psi_n
     branch = []
@@ -109,7 +112,9 @@ def _special(model: ScoreModel) -> tuple[Array, Array]:
         m[1:, 0] = values
         roots = np.linalg.eigvals(m)
         branch.append(roots[np.abs(roots.imag) <= 1e-7 * np.abs(roots)].real)
-    return np.sort(np.append(-values, 0.0)), np.sort(np.concatenate(branch))
+    root = np.sqrt(weights * values)
+    silent = np.linalg.eigvalsh(np.outer(root, root) / model.psi_n - np.diag(values))
+    return np.sort(np.concatenate([-values, [0.0], silent])), np.sort(np.concatenate(branch))
 
 
 def _place(sheet_low: Array, sheet_high: Array, s: Array) -> Array:

@@ -51,6 +51,7 @@ REGIONS = ("underfit", "dynamics", "memorise", "architecture")
 _GRID = 80
 _RATIO = 1.5
 _STEPS = 80
+_SHALLOW = 1e-10  # minimum of the test loss that is rounding
 _KINDS = {1: "noise", 2: "population", 3: "hidden"}
 
 
@@ -183,11 +184,15 @@ def _lowest(training: Training) -> float | None:
 
     turns = np.flatnonzero((slope[:-1] < 0.0) & (slope[1:] >= 0.0))
     ends = np.log(times)
-    roots = [math.exp(brentq(at, ends[k], ends[k + 1], xtol=1e-13, rtol=1e-14)) for k in turns]
+    roots = [
+        math.exp(brentq(at, ends[k], ends[k + 1], xtol=1e-13, rtol=1e-14))
+        for k in turns
+        if at(ends[k]) < 0.0 < at(ends[k + 1])  # not rounding, where nothing changes any more
+    ]
     if not roots:
         return None
     best = min(roots, key=lambda tau: float(training.test(tau)[0]))
-    return best if float(training.test(best)[0]) <= training.final_test else None
+    return best if training.final_test - float(training.test(best)[0]) > _SHALLOW else None
 
 
 def exponent(model: ScoreModel, kind: int = 1) -> float | None:

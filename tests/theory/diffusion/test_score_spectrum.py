@@ -113,6 +113,17 @@ def test_resolvent_near_the_axis_in_30_digits(sigma):
             assert at.u[0].imag < 0
 
 
+def test_narrow_bulk_of_few_samples_is_found():
+    """With n < d and very many features, d - n modes of W alone sit within 2 % of b^2 psi_p."""
+    model = ScoreModel(12016.0, 0.185, 1.4e-4, "erf", [2.7, 22.0])
+    found = bulks(model)
+    assert [(b.name, b.part) for b in found.bulks] == [("3", True), ("3", True), ("2", False)]
+    narrow = found.bulks[1]
+    assert narrow.weight * model.psi_p == pytest.approx(1 - 0.185, abs=1e-8)
+    silent = model.constants.b_squared * (math.sqrt(12016.0) + np.array([-1, 1]) * math.sqrt(1 - 0.185)) ** 2
+    assert (narrow.above_low, narrow.above_high) == pytest.approx(tuple(silent), rel=1e-3)
+
+
 def test_limit_on_the_axis_from_above():
     model = ScoreModel(64, 8, 0.1)
     inside = np.concatenate([nodes_of(model, b, points=64).eigenvalue for b in bulks(model).bulks])
