@@ -22,7 +22,7 @@ __all__ = ["application", "main"]
 
 INTERRUPTED = 130
 ORDER = (
-    *("models", "solve", "threshold", "diagram", "denoise", "spectrum", "losses", "times", "collapse"),
+    *("models", "solve", "threshold", "diagram", "denoise", "spectrum", "losses", "times", "collapse", "attractors"),
     *("simulate", "validate", "basins", "sweep", "status"),
     *("figure", "figures", "bench", "cite", "env"),
 )
@@ -58,6 +58,7 @@ def _root(
 def application() -> typer.Typer:
     """Return the typer application with all commands."""
     from spinodal.commands import (
+        attractors,
         basins,
         bench,
         cite,
@@ -85,6 +86,7 @@ def application() -> typer.Typer:
     for verb in (*theory, simulate.VERB, validate.VERB, basins.VERB):
         app.add_typer(group(verb))
     app.command("collapse")(answering(collapse.collapse))
+    app.command("attractors")(answering(attractors.attractors))
     app.command("sweep")(answering(sweep.sweep))
     app.command("status")(answering(status.status))
     app.command("figure")(answering(figure.figure))

@@ -124,6 +124,21 @@ class Census:
             "attractors": self.rows()[:_LISTED],
         }
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Positions, energies, barriers and labels as arrays, for a .npz file."""
+        return {
+            "points": self.found.points,
+            "energy": self.found.energy,
+            "barrier": self.walls.escape,
+            "label": self.labels.label,
+            "valley": self.labels.valley,
+            "basin": self.basin,
+            "start": self.found.start,
+            "softest": self.found.softest,
+            "samples": self.samples,
+            "sample_label": self.sample_label,
+        }
+
 
 def census(
     data: ArrayLike | Memories,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import zipfile
 from pathlib import Path
 
@@ -64,12 +65,12 @@ def _digits(seed: int) -> NDArray[np.float64]:
     from numerics.rng import permutation, stream
 
     try:
-        from sklearn.datasets import load_digits
+        datasets = importlib.import_module("sklearn.datasets")
     except ImportError:
         raise MissingExtra(
             "the data set 'digits' needs scikit-learn, which is not installed; run: pip install 'spinodal[data]'."
         ) from None
-    images = np.asarray(load_digits().data, dtype=np.float64) / 16.0
+    images = np.asarray(datasets.load_digits().data, dtype=np.float64) / 16.0
     return np.ascontiguousarray(images[permutation(stream("digits", int(seed)), len(images))])
 
 

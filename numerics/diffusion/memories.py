@@ -210,7 +210,7 @@ def circle(K: int, *, seed: int = 0, equispaced: bool = False) -> Array:
     if equispaced:
         angles = 2.0 * np.pi * np.arange(K) / K
     else:
-        drawn = words(stream("circle", int(seed)), rows=int(K), columns=2).astype(np.float64)
+        drawn = words(stream("points on a circle", int(seed)), rows=int(K), columns=2).astype(np.float64)
         angles = 2.0 * np.pi * (drawn[:, 0] * 2.0**-32 + drawn[:, 1] * 2.0**-64)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
