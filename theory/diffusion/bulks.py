@@ -34,7 +34,8 @@ __all__ = ["Bulk", "Bulks", "Nodes", "bulks", "nodes_of"]
 Array = NDArray[np.float64]
 
 _DENSE = 1e-7  # argument of q or u that means a density
-_NODES = (64, 1024)
+_NODES = (64, 1024, 16384)  # fewest; most for many eigenvalues of Sigma, and for few
+_EFFORT = 1 << 20
 _EPS = float(np.finfo(float).eps)
 _WEIGHT = 1e-12
 _MISSING = 1e-4  # of its weight that the density of a bulk may miss
@@ -186,7 +187,7 @@ def _bulks(model: ScoreModel) -> Bulks:
     for k, last, weight, kind in zip(starts, ends, np.diff(share), kinds, strict=True):
         low, high = float(marks[k]), float(marks[last])
         nodes = _nodes(model, low, high, _NODES[0])
-        doubt = abs(float(nodes.weight @ nodes.density) - weight)
+        doubt = float(abs(nodes.weight @ nodes.density - weight))
         if not doubt < _MISSING * max(weight, 1.0 / model.psi_p):
             raise NotConverged(
                 f"the density between {floor + low:.9g} and {floor + high:.9g} holds {doubt:.1e} more or less than its "
@@ -220,7 +221,7 @@ def _kinds(model: ScoreModel, weights: list[float]) -> list[tuple[tuple[int, ...
         inside = [(kind, min(bottom, b) - max(top, a), b - a) for kind, a, b in spans]
         held = [(kind, share, mass) for kind, share, mass in inside if share > _SHARE]
         kinds = tuple(kind for kind, _, _ in reversed(held))
-        part = len(held) == 1 and held[0][1] < held[0][2] - _SHARE
+        part = len(held) == 1 and bool(held[0][1] < held[0][2] - _SHARE)
         found.append((kinds, part))
         top = bottom
     return found[::-1]
@@ -229,13 +230,14 @@ def _kinds(model: ScoreModel, weights: list[float]) -> list[tuple[tuple[int, ...
 def _nodes(model: ScoreModel, low: float, high: float, points: int) -> Nodes:
     """Nodes between edges measured from s^2; twice as many until the weight stays."""
     n = max(_NODES[0], points)
+    most = int(np.clip(_EFFORT // model.population.eigenvalues.size, *_NODES[1:]))
     nodes, levels = _placed(model, low, high, n // 2, None)
     while True:
         before = float(nodes.weight @ nodes.density)
         nodes, levels = _placed(model, low, high, n, levels)
         weight = float(nodes.weight @ nodes.density)
         change = abs(weight - before)
-        if change <= _WEIGHT * max(weight, 1.0 / model.psi_p) or 2 * n > _NODES[1]:
+        if change <= _WEIGHT * max(weight, 1.0 / model.psi_p) or 2 * n > most:
             return replace(nodes, doubt=change + float(nodes.weight @ nodes.error))
         n *= 2
 

@@ -8,6 +8,7 @@ there are is never assumed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +22,13 @@ __all__ = ["FoldPoints", "folds_of"]
 
 Array = NDArray[np.float64]
 
-_SAMPLES = (40, 400)  # fewest and most per sheet of an arc
+_SAMPLES = (24, 400)  # fewest and most per sheet of an arc
 _BUDGET = 60_000
 _ENDS = 34.0  # logistic range of the samples: exp(-34) of the arc from its ends
 _DEPTH = 8  # how often an arc is refined where two folds may hide between samples
 _ZOOM = 33
+_HALVINGS = 18
+_CENTRE = 4.0
 _MOST_DIPS = 256
 _NOISE = 1e-13
 _SAME = 1e-11
@@ -38,14 +41,6 @@ class FoldPoints(NamedTuple):
     error: Array
     Y: Array
     w: Array
-
-
-class _Sheet(NamedTuple):
-    """A run of samples on one root w of the quadratic: ``Y = low + (high - low) s`` or unbounded."""
-
-    low: float
-    high: float
-    root: int
 
 
 def folds_of(model: ScoreModel) -> FoldPoints:
@@ -129,20 +124,20 @@ def _place(sheet_low: Array, sheet_high: Array, s: Array) -> Array:
     return np.where(np.isinf(sheet_high), right, np.where(np.isinf(sheet_low), left, bounded))
 
 
-def _rates(model: ScoreModel, Y: Array, root: Array) -> tuple[Array, Array]:
-    """The root w of the quadratic at Y, and the normalised derivative of x along the curve."""
-    alpha = model.alpha
+def _rates(model: ScoreModel, Y: Array, roots: tuple[int, ...]) -> list[tuple[Array, Array]]:
+    """For roots w of the quadratic at Y: w, and the normalised derivative of x along the curve."""
+    alpha, found = model.alpha, []
     with np.errstate(all="ignore"):
-        beta = model.beta(Y, model.averages(Y)[2])
-        if alpha:
-            disc = np.sqrt(np.maximum(beta * beta - 4.0 * alpha, 0.0))
-            large = -0.5 * (beta + np.where(beta < 0.0, -1.0, 1.0) * disc)  # no cancellation
-            w = np.where(root > 0, large / alpha, 1.0 / large)
-        else:
-            w = -1.0 / beta
-        c = model.curve(Y, w)
-        rate = (c.x_Y * c.F_w - c.x_w * c.F_Y) / (np.hypot(c.F_Y, c.F_w) * np.hypot(c.x_Y, c.x_w))
-    return w, np.where(np.isfinite(rate), rate, np.nan)
+        averages = model.averages(Y)
+        beta = model.beta(Y, averages[2])
+        disc = np.sqrt(np.maximum(beta * beta - 4.0 * alpha, 0.0))
+        large = -0.5 * (beta + np.where(beta < 0.0, -1.0, 1.0) * disc)  # no cancellation
+        for root in roots:
+            w = large / alpha if root > 0 else 1.0 / large
+            c = model.curve(Y, w, averages)
+            rate = (c.x_Y * c.F_w - c.x_w * c.F_Y) / (np.hypot(c.F_Y, c.F_w) * np.hypot(c.x_Y, c.x_w))
+            found.append((w, np.where(np.isfinite(rate), rate, np.nan)))
+    return found
 
 
 def _candidates(model: ScoreModel) -> tuple[Array, Array]:
@@ -155,44 +150,51 @@ def _candidates(model: ScoreModel) -> tuple[Array, Array]:
         real = model.beta(middle, model.averages(middle)[2])[:, 0] ** 2 >= 4.0 * model.alpha
     low, high = low[real][:, None], high[real][:, None]
     n = int(np.clip(_BUDGET // max(low.size, 1), *_SAMPLES))
-    s = np.broadcast_to(np.linspace(-_ENDS, _ENDS, n), (low.size, n))
-    Ys, ws = [], []
-    for root in (1, -1) if model.alpha else (1,):
-        at, bt, ss = low, high, s
-        for depth in range(_DEPTH):
-            roots = np.full_like(ss, root)
-            Y = _place(at, bt, ss)
-            w, rate = _rates(model, Y, roots)
-            a, b = rate[:, :-1], rate[:, 1:]
-            row, k = np.nonzero((a * b < 0.0) & (w[:, :-1] * w[:, 1:] > 0.0))
-            lo, hi, first = ss[row, k], ss[row, k + 1], np.sign(a[row, k])
-            for _ in range(30):
-                mid = 0.5 * (lo + hi)
-                sign = np.sign(_rates(model, _place(at[row], bt[row], mid[:, None]), np.full((row.size, 1), root))[1])
-                left = sign[:, 0] == first
-                lo, hi = np.where(left, mid, lo), np.where(left, hi, mid)
-            Yf = _place(at[row], bt[row], 0.5 * (lo + hi)[:, None])
-            Ys.append(Yf[:, 0])
-            ws.append(_rates(model, Yf, np.full_like(Yf, root))[0][:, 0])
-            # Two folds between samples leave a minimum of |rate| that a parabola could take below zero.
-            before, size, after = (np.abs(r) for r in (rate[:, :-2], rate[:, 1:-1], rate[:, 2:]))
-            with np.errstate(invalid="ignore"):
-                dip = (size <= before) & (size <= after) & (2.0 * size < before + after - 2.0 * size)
-                dip &= (a[:, :-1] * b[:, 1:] > 0.0) & (a[:, :-1] * b[:, :-1] > 0.0) & (size > _NOISE)
-            row, k = np.nonzero(dip)
-            row, k = row[:_MOST_DIPS], k[:_MOST_DIPS]
-            if depth + 1 == _DEPTH or not row.size:
-                break
-            at, bt = at[row], bt[row]
-            share = np.linspace(0.0, 1.0, _ZOOM)
-            ss = ss[row, k][:, None] * (1.0 - share) + ss[row, k + 2][:, None] * share
+    # Denser in the middle of an arc, and still a few per e-fold towards its ends.
+    s = np.tile(_ENDS * np.sinh(np.linspace(-_CENTRE, _CENTRE, n)) / np.sinh(_CENTRE), (low.size, 1))
+    roots = (1, -1) if model.alpha else (-1,)
+    found = [
+        part
+        for root, (w, rate) in zip(roots, _rates(model, _place(low, high, s), roots), strict=True)
+        for part in _on_sheet(model, root, low, high, s, w, rate)
+    ]
     # A fold may sit at a branch point, between the sheets.
     if model.alpha and branch.size:
-        Yb = branch[np.abs(branch[:, None] - poles).min(1) > 0.0]
-        beta = model.beta(Yb, model.averages(Yb)[2])
-        Ys.append(Yb)
-        ws.append(-0.5 * beta / model.alpha)
-    return np.concatenate(Ys), np.concatenate(ws)
+        Y = branch[np.abs(branch[:, None] - poles).min(1) > 0.0]
+        found.append((Y, -0.5 * model.beta(Y, model.averages(Y)[2]) / model.alpha))
+    Y, w = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Y, w
+
+
+def _on_sheet(
+    model: ScoreModel, root: int, low: Array, high: Array, s: Array, w: Array, rate: Array
+) -> Iterator[tuple[Array, Array]]:
+    """Changes of sign of the rate between samples s (a, n) of arcs; runs of samples are refined where two may hide."""
+    for depth in range(_DEPTH):
+        if depth:
+            ((w, rate),) = _rates(model, _place(low, high, s), (root,))
+        a, b = rate[:, :-1], rate[:, 1:]
+        row, k = np.nonzero((a * b < 0.0) & (w[:, :-1] * w[:, 1:] > 0.0))
+        left, right, first = s[row, k][:, None], s[row, k + 1][:, None], np.sign(a[row, k])[:, None]
+        for _ in range(_HALVINGS):
+            mid = 0.5 * (left + right)
+            same = np.sign(_rates(model, _place(low[row], high[row], mid), (root,))[0][1]) == first
+            left, right = np.where(same, mid, left), np.where(same, right, mid)
+        Y = _place(low[row], high[row], 0.5 * (left + right))
+        at = _rates(model, Y, (root,))[0][0]
+        rises = _moves_up(model, Y[:, 0], at[:, 0])
+        yield Y[rises, 0], at[rises, 0]
+        # Two folds between samples leave a minimum of |rate| that a parabola could take below zero.
+        before, size, after = (np.abs(r) for r in (rate[:, :-2], rate[:, 1:-1], rate[:, 2:]))
+        with np.errstate(invalid="ignore"):
+            dip = (size <= before) & (size <= after) & (2.0 * size < before + after - 2.0 * size)
+            dip &= (a[:, :-1] * b[:, 1:] > 0.0) & (a[:, :-1] * b[:, :-1] > 0.0) & (size > _NOISE)
+        row, k = (index[:_MOST_DIPS] for index in np.nonzero(dip))
+        if not row.size:
+            return
+        low, high = low[row], high[row]
+        share = np.linspace(0.0, 1.0, _ZOOM)
+        s = s[row, k][:, None] * (1.0 - share) + s[row, k + 2][:, None] * share
 
 
 def _problem(model: ScoreModel) -> Problem:

@@ -188,10 +188,10 @@ class ScoreModel:
         c = self.constants
         return c.b_squared + c.v_squared / self.psi_n + c.A * (average / self.psi_n - Y)
 
-    def curve(self, Y: Any, w: Any) -> Curve:
-        """The equations and their first derivatives."""
+    def curve(self, Y: Any, w: Any, averages: tuple[Any, Any, Any, Any] | None = None) -> Curve:
+        """The equations and their first derivatives; `averages` are those at Y, if they are known."""
         c = self.constants
-        h0, h0_Y, h1, h1_Y = self.averages(Y)
+        h0, h0_Y, h1, h1_Y = self.averages(Y) if averages is None else averages
         beta = self.beta(Y, h1)
         noise = c.v_squared / (c.A * Y)
         P = w * (1.0 + c.b_squared * w)
