@@ -215,7 +215,11 @@ def _read(path: Path) -> Array:
     if not path.is_file():
         raise InvalidInput(f"Sigma '{path}' is neither a number nor a file; give a variance, or a .npy or text file.")
     try:
-        loaded = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=1)
+        if path.suffix == ".npy":
+            loaded = np.load(path, allow_pickle=False)
+        else:  # columns separated by commas or blanks
+            lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
+            loaded = np.loadtxt(lines, ndmin=1)
     except Exception as problem:
         reason = " ".join(str(problem).split())[:100]
         raise InvalidInput(

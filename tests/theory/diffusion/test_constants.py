@@ -160,6 +160,8 @@ def test_populations(tmp_path):
     assert population(str(tmp_path / "c.npy")).eigenvalues.tolist() == pytest.approx([1.0, 3.0])
     np.savetxt(tmp_path / "e.txt", [0.5, 1.5])
     assert population(str(tmp_path / "e.txt")).sigma2 == 1.0
+    (tmp_path / "m.csv").write_text("2.0, 1.0\n1.0, 2.0\n")
+    assert population(tmp_path / "m.csv").eigenvalues.tolist() == pytest.approx([1.0, 3.0])
     law = Population.from_density(lambda x: np.sqrt((4 - x) * (x - 1)) / x, 1.0, 4.0)
     assert law.sigma2 == pytest.approx(9 / 4 / 1.0 * 1.0, rel=1e-12)  # (1+sqrt r)^2, (1-sqrt r)^2 times 9/4, r = 1/9
 
