@@ -37,7 +37,9 @@ def draw_bulks(found: Spectrum, path: Path) -> None:
         for k, bulk in enumerate(bulks):
             inside = (found.eigenvalue >= bulk["low"]) & (found.eigenvalue <= bulk["high"])
             x, y, colour = found.eigenvalue[inside], found.density[inside], _colour(bulk["name"])
-            top.plot(x, x * y, color=colour, label=f"{_name(bulk['name'])}, {bulk['weight']:.3g}")
+            alike = [b for b in bulks if b["name"] == bulk["name"]]
+            label = f"{_name(bulk['name'])}, {sum(b['weight'] for b in alike):.3g}" if bulk is alike[0] else None
+            top.plot(x, x * y, color=colour, label=label)
             if zooms:
                 _zoom(figure.add_subplot(grid[1, k]), bulk, x, y, colour, k)
         for position, weight in found.atoms:
@@ -52,8 +54,7 @@ def draw_bulks(found: Spectrum, path: Path) -> None:
         top.set_ylim(0.02 * lowest, 30.0 * peak)
         top.set_xlabel(r"eigenvalue $\lambda$")
         top.set_ylabel(r"$\lambda \rho(\lambda)$")
-        if len(bulks) <= 6:
-            top.legend(ncols=2, fontsize=6.5, title="modes, weight", title_fontsize=6.5)
+        top.legend(ncols=2, fontsize=6.5, title="modes, weight", title_fontsize=6.5)
         top.set_title(_title(found.parameters, found.quantities["activation"]))
         figure.savefig(path, dpi=300)
 
