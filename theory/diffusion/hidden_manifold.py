@@ -46,7 +46,7 @@ __all__ = ["HiddenManifold", "hidden_manifold", "normalised"]
 Array = NDArray[np.float64]
 FIRST, LAST = 2, 7  # levels of the quadrature on which roots are polished
 TARGET = 1e-12
-START = 0.02  # lambda from which saddle points are followed
+START = 0.02  # lambda from which saddle points are followed, at most
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,7 @@ class HiddenManifold:
         if not 0.0 < overlap <= 1.0:
             raise InvalidInput(f"overlap = {overlap:g} is not allowed; give an overlap with 0 < overlap <= 1.")
         self.gamma, self.act, self.overlap = float(gamma), normalised(act), float(overlap)
+        self._start = min(START, 0.2 * self.gamma)
         self._known: dict[float, Saddle] = {}
         self._averages = functools.lru_cache(maxsize=64)(self._fresh)
 
@@ -264,8 +265,9 @@ class HiddenManifold:
         if lam not in self._known:
             start = max((s for s in self._known.values() if s.lam < lam), key=lambda s: s.lam, default=None)
             if start is None:
-                first = min(lam, START)
-                start = self._polished(np.array([0.0, 1e-6, 1.0]), first)
+                first = min(lam, self._start)
+                linear = self.act.kappa_1**2 * self.overlap * first / self.gamma
+                start = self._polished(np.array([linear, max(linear * first, 1e-9), 1.0]), first)
                 self._known[first] = start
             if start.lam < lam:
                 self._known[lam] = self._polished(self._followed(start, lam), lam)
@@ -311,16 +313,16 @@ class HiddenManifold:
 
     def _lambda_where(self, wanted: str, value: float) -> Root:
         """Follow the saddle point in lambda until the fourth equation is passed, then solve all four."""
-        start = self.at(START)
-        x = np.append(start.x, START)
-        if self._fourth(start.x, START, 0, wanted)[0] < value:
+        start = self.at(self._start)
+        x = np.append(start.x, self._start)
+        if self._fourth(start.x, self._start, 0, wanted)[0] < value:
             branch = trace(
                 self.problem(0),
                 start.x,
-                [START],
+                [self._start],
                 0,
                 towards=1,
-                span=(0.5 * START, 1e3),
+                span=(0.5 * self._start, 1e3),
                 stop=lambda x, lam: self._fourth(x, lam, 0, wanted)[0] > value,
             )
             if branch.stopped is not StopReason.EVENT:

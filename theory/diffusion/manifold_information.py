@@ -28,7 +28,7 @@ from theory.diffusion.activations import Activation
 from theory.diffusion.hidden_manifold import normalised
 from theory.diffusion.information import Information, Value
 from theory.diffusion.latent_channel import inner_nodes, normal_rule
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, NotConverged
 from theory.problem import Linearised, Problem
 from theory.saddle import solve
 
@@ -37,6 +37,7 @@ __all__ = ["manifold_information"]
 Array = NDArray[np.float64]
 LEVELS = (1, 3, 5, 7)  # of the quadrature on which roots are polished; errors are from the next
 TARGET = 1e-11
+LARGEST_SNR = 1e5
 
 
 class _Averages(NamedTuple):
@@ -143,6 +144,11 @@ def manifold_information(gamma: float, act: str | Activation | Callable[[Array],
     def information(snr: float) -> Value:
         if snr <= 0.0:
             return Value(0.0, 0.0)
+        if snr > LARGEST_SNR:
+            raise NotConverged(
+                f"alpha is reached only beyond a signal-to-noise ratio of {LARGEST_SNR:g}, where the quadrature of the "
+                "curved manifold does not go; give a smaller alpha or more latent directions."
+            )
         starts = [settled(snr, 1.0), settled(snr, min(0.5, 1e-2 / (1.0 + snr)))]
         if abs(starts[0] - starts[1]) < 0.05 * starts[0]:
             starts = starts[:1]

@@ -59,6 +59,8 @@ class Ensemble:
         ``rho ->`` the Ensemble seen from a pattern of squared norm rho N.
     equal_norms : bool
         All patterns have squared norm N, so that all are retrieved where one is.
+    gap : callable or None
+        ``lambda -> lambda - zeta``, where that is known without the cancellation at large lambda.
     corrupted : callable or None
         ``m ->`` the Ensemble seen from a query of overlap m with a pattern; None where the law of the overlaps with a
         query depends on its norm alone.
@@ -77,6 +79,7 @@ class Ensemble:
     norm_rate: Callable[[float], float] | None = None
     with_norm: Callable[[float], Ensemble] | None = None
     equal_norms: bool = False
+    gap: Callable[[float], float] | None = None
     corrupted: Callable[[float], Ensemble] | None = None
     saturation: Callable[[float], Root] | None = None
     condensation: Callable[[float], Root] | None = None
@@ -215,10 +218,18 @@ def _gaussian(rho: float) -> Ensemble:
 
 
 def _sphere(lam: float) -> Cumulant:
-    root = math.sqrt(1.0 + 4.0 * lam * lam)
+    root = math.hypot(1.0, 2.0 * lam)
     eps = 2.0 * lam / (1.0 + root)  # the largest term: lambda (1 - eps^2) = eps
     value = lam * eps + 0.5 * (math.log1p(-eps * eps) if lam < 1.0 else math.log(2.0 / (1.0 + root)))
     return Cumulant(value, eps, 2.0 * EPS * lam * eps, 2.0 * EPS * eps)
+
+
+def _sphere_gap(lam: float) -> float:
+    root = math.hypot(1.0, 2.0 * lam)
+    eps = 2.0 * lam / (1.0 + root)
+    if lam < 1.0:
+        return lam * (1.0 - eps) - 0.5 * math.log1p(-eps * eps)
+    return lam * (1.0 + 1.0 / (root + 2.0 * lam)) / (1.0 + root) + 0.5 * math.log(0.5 * (1.0 + root))
 
 
 def _binary(lam: float) -> Cumulant:
@@ -230,9 +241,13 @@ def _binary(lam: float) -> Cumulant:
     return Cumulant(value, math.tanh(lam), 2.0 * EPS * max(value, min(lam, 1.0)), EPS * math.tanh(lam))
 
 
+def _binary_gap(lam: float) -> float:
+    return lam - _binary(lam).value if lam < 0.5 else math.log(2.0) - math.log1p(math.exp(-2.0 * lam))
+
+
 GAUSSIAN = _gaussian(1.0)
-SPHERE = Ensemble("sphere", _sphere, largest_overlap=1.0, equal_norms=True)
-BINARY = Ensemble("binary", _binary, largest_overlap=1.0, equal_norms=True)
+SPHERE = Ensemble("sphere", _sphere, largest_overlap=1.0, equal_norms=True, gap=_sphere_gap)
+BINARY = Ensemble("binary", _binary, largest_overlap=1.0, equal_norms=True, gap=_binary_gap)
 
 _NAMED = {law.name: law for law in (GAUSSIAN, SPHERE, BINARY)}
 

@@ -18,7 +18,7 @@ zeta alone: in closed form, as a table, or from a saddle point.
 
 References
 ----------
-C. Lucibello, M. Mezard, Phys. Rev. Lett. 132, 077301 (2024), Eqs. (5)-(14).
+C. Lucibello, M. Mezard, Phys. Rev. Lett. 132, 077301 (2024).
 """
 
 from __future__ import annotations
@@ -351,6 +351,9 @@ def _load(law: Ensemble, lam: float, m: float) -> tuple[float, float, bool, Root
     c = law.cumulant(lam)
     if c.slope > m:  # a query that overlaps with everything at least as much: the maximum is at lambda = 0
         return 0.0, c.error, True, at
+    if m == 1.0 and law.gap is not None:
+        gap = law.gap(lam)
+        return gap, 8.0 * EPS * gap, False, at
     return lam * m - c.value, c.error + 2.0 * EPS * lam * m, False, at
 
 

@@ -23,10 +23,10 @@ def test_reference_numbers_of_saturation(gamma, value):
     assert found.error < 1e-11
 
 
-@pytest.mark.parametrize("gamma", [0.1, 0.7, 4.0])
+@pytest.mark.parametrize("gamma", [0.005, 0.7, 40.0])
 def test_linear_activation_in_closed_form(gamma):
     law = HiddenManifold(gamma, "linear")
-    for lam in (0.05, 0.3, 0.8):
+    for lam in (min(0.01 * gamma, 0.05), min(0.2 * gamma, 0.3), min(gamma, 0.8)):
         at = law.at(lam)
         assert at.cumulant.value == pytest.approx(0.5 * lam**2 * (1 + 1 / gamma), rel=1e-11)
         assert at.cumulant.slope == pytest.approx(lam * (1 + 1 / gamma), rel=1e-10)
@@ -86,7 +86,7 @@ def test_zeta_is_an_extremum_of_the_expression_written_down_again():
         assert abs(slope) < 1e-6
 
 
-@pytest.mark.parametrize(("act", "level"), [("tanh", 2), ("relu", 4)])
+@pytest.mark.parametrize(("act", "level"), [("tanh", 2), ("relu", 3)])
 def test_derivatives_of_the_averages(act, level):
     made, at = normalised(act), {"m": 0.3, "r": 0.1, "V": 0.8, "lam": 0.7}
     averages = lambda p: channel_averages(made.function, **p, level=level, kinks=made.kinks)

@@ -11,7 +11,7 @@ from theory.diffusion.collapse import collapse
 from theory.diffusion.hidden_manifold import normalised
 from theory.diffusion.information import linear_manifold_information
 from theory.diffusion.manifold_information import manifold_information
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, NotConverged
 from theory.problem import Status
 
 
@@ -89,6 +89,11 @@ def test_collapse_on_a_curved_manifold():
     assert curved.error < 1e-12
     assert flat.t_C == pytest.approx(collapse(linear_manifold_information(0.25), 0.2).t_C, rel=1e-11)
     assert curved.t_C > flat.t_C  # tanh has harmonics: it tells data points apart at more noise
+
+
+def test_beyond_the_quadrature_it_says_so():
+    with pytest.raises(NotConverged, match="smaller alpha"):
+        collapse(manifold_information(0.02), 8.0)
 
 
 def test_misuse():

@@ -95,6 +95,17 @@ def test_sphere_in_forty_digits_and_its_large_lambda_law():
     assert capacity(SPHERE, 1e5).alpha_1 == pytest.approx((1 + math.log(1e5)) / 2, abs=1e-4)
 
 
+def test_large_lambda_does_not_cancel():
+    for lam in (1.0, 30.0, 1e9, 1e300):
+        with mpmath.workdps(700):
+            l = mpmath.mpf(lam)
+            eps = 2 * l / (1 + mpmath.sqrt(1 + 4 * l * l))
+            sphere = float(l * (1 - eps) - mpmath.log(1 - eps**2) / 2)
+            signs = float(mpmath.log(2) - mpmath.log1p(mpmath.exp(-2 * l)))
+        assert capacity(SPHERE, lam).alpha_1 == pytest.approx(sphere, rel=1e-14)
+        assert capacity(BINARY, lam).alpha_1 == pytest.approx(signs, rel=1e-14)
+
+
 def test_all_gaussian_patterns():
     for lam in (1.0, 1.3, 50.0):
         found = capacity(GAUSSIAN, lam)
