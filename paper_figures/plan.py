@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from numerics.curves import Curves
 from numerics.finite_size import Transition, transition
 from numerics.records import Record
 from numerics.simulate import parameters_of, simulate
@@ -21,6 +22,7 @@ from theory.states import solve
 __all__ = [
     "Branch",
     "Line",
+    "Measured",
     "Point",
     "Prediction",
     "Results",
@@ -28,6 +30,7 @@ __all__ = [
     "Sizes",
     "Spec",
     "States",
+    "named_loads",
     "transitions_of",
 ]
 
@@ -40,6 +43,28 @@ class Prediction(Protocol):
 
     def compute(self) -> Any:
         """Solve it."""
+
+
+class Measured(Protocol):
+    """Something numerics can measure from its own declaration, as a record with a name."""
+
+    @property
+    def N(self) -> int:
+        """Spins."""
+
+    @property
+    def start(self) -> str:
+        """Name of the initial configuration."""
+
+    @property
+    def key(self) -> str:
+        """Name of the record, fit for a file name."""
+
+    def matches(self, record: Any) -> bool:
+        """Whether a record is the one declared."""
+
+    def run(self, *, workers: int = 1) -> Record | Curves:
+        """Measure; the result does not depend on `workers`."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +148,8 @@ class Simulation:
     L : int or None
     coefficients : str
     L_train : int
+    sweeps : int or None
+        At temperature > 0.
     """
 
     model: Any
@@ -133,6 +160,7 @@ class Simulation:
     coefficients: str = "gaussian"
     L_train: int = 3
     seed: int = 0
+    sweeps: int | None = None
 
     @property
     def key(self) -> str:
@@ -144,10 +172,16 @@ class Simulation:
         >>> Simulation(RandomFeatures(alpha=0.07, alpha_d=0.5), 1000, "example", 16).key
         'random-features_alpha0.07_alpha_d0.5_gaussian_example_N1000_n16_seed0'
         """
-        loads = [f"{name}{getattr(self.model, name):g}" for name in ("alpha", "alpha_d") if hasattr(self.model, name)]
         law = self.coefficients + (str(self.L_train) if self.coefficients == "sparse" else "")
         start = self.start + (str(self.L) if self.L is not None else "")
-        return "_".join([self.model.name, *loads, law, start, f"N{self.N}", f"n{self.samples}", f"seed{self.seed}"])
+        length = [f"sweeps{self.sweeps}"] if self.sweeps is not None else []
+        names = [*named_loads(self.model), *([law] if self._features else []), start]
+        return "_".join([self.model.name, *names, f"N{self.N}", f"n{self.samples}", f"seed{self.seed}", *length])
+
+    @property
+    def _features(self) -> bool:
+        """Whether examples are made of features, by coefficients."""
+        return hasattr(self.model, "alpha_d")
 
     def matches(self, record: Record) -> bool:
         """Whether a record is the one declared here (a file of the right name may hold another)."""
@@ -156,7 +190,8 @@ class Simulation:
             record.model == self.model.name
             and record.parameters == parameters_of(self.model)
             and (record.N, record.start, record.samples, record.seed) == (self.N, self.start, self.samples, self.seed)
-            and record.coefficients == self.coefficients
+            and record.coefficients == (self.coefficients if self._features else None)
+            and (record.sampling is None or record.sampling["sweeps"] == (self.sweeps or record.sampling["sweeps"]))
             and record.L_train == (self.L_train if sparse else None)
             and (self.L is None or record.L == self.L)
         )
@@ -168,12 +203,32 @@ class Simulation:
             self.N,
             start=self.start,
             L=self.L,
-            coefficients=self.coefficients,
+            coefficients=self.coefficients if self._features else None,
             L_train=self.L_train if self.coefficients == "sparse" else None,
+            sweeps=self.sweeps,
             samples=self.samples,
             seed=self.seed,
             workers=workers,
         )
+
+
+def named_loads(model: Any) -> list[str]:
+    """Numbers of a model as parts of a record's name: its loads and, of vector spins, what else it depends on.
+
+    Examples
+    --------
+    >>> from theory.models.vector_hopfield import VectorHopfield
+    >>> named_loads(VectorHopfield(alpha=0.02, d=3, temperature=0.5))
+    ['alpha0.02', 'd3', 'temperature0.5']
+    """
+    names = ("alpha", "alpha_d", "d", "variant") if hasattr(model, "d") else ("alpha", "alpha_d")
+    found = [f"{name}{_shown(getattr(model, name))}" for name in names if hasattr(model, name)]
+    warm = hasattr(model, "d") and bool(model.temperature)
+    return found + ([f"temperature{model.temperature:g}"] if warm else [])
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 @dataclass(frozen=True)
@@ -183,21 +238,21 @@ class Spec:
     Attributes
     ----------
     predictions : mapping of str to Prediction
-    simulations : mapping of str to sequence of Simulation
+    simulations : mapping of str to sequence of Measured
         Groups, each drawn as one.
     transitions : tuple of str
         Groups whose simulated transition in alpha is extracted.
     """
 
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
-    simulations: Mapping[str, Sequence[Simulation]] = field(default_factory=dict)
+    simulations: Mapping[str, Sequence[Measured]] = field(default_factory=dict)
     transitions: tuple[str, ...] = ()
 
-    def all_simulations(self) -> list[Simulation]:
+    def all_simulations(self) -> list[Measured]:
         """Without repetition, in the order of declaration."""
         return list(dict.fromkeys(s for group in self.simulations.values() for s in group))
 
-    def results(self, records: Mapping[str, Record], *, progress: Callable[[str, int, int], None]) -> Results:
+    def results(self, records: Mapping[str, Any], *, progress: Callable[[str, int, int], None]) -> Results:
         """Compute the predictions and join them with the records."""
         predictions = {}
         for done, (name, prediction) in enumerate(self.predictions.items()):
@@ -215,13 +270,13 @@ class Results:
     ----------
     predictions : dict
         By the names of the spec.
-    records : dict of list of Record
+    records : dict of list of (Record or Curves)
     transitions : dict of (Transition or None)
         None where no size brackets the transition.
     """
 
     predictions: dict[str, Any]
-    records: dict[str, list[Record]]
+    records: dict[str, list[Any]]
     transitions: dict[str, Transition | None] = field(default_factory=dict)
 
 

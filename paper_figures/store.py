@@ -14,30 +14,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from numerics.curves import Curves
 from numerics.files import folder, reserved
 from numerics.records import Record
 from numerics.store import Store
-from paper_figures.plan import Simulation
+from paper_figures.plan import Measured
 from theory.errors import InvalidInput
 
 __all__ = ["fulfil", "read_archive", "write_archive"]
 
 Progress = Callable[[str, int, int], None]
+AnyRecord = Record | Curves
 
 
 def fulfil(
-    simulations: Sequence[Simulation],
+    simulations: Sequence[Measured],
     *,
     store: Path,
     archive: Path | None = None,
     workers: int = 1,
     progress: Progress,
-) -> dict[str, Record]:
+) -> dict[str, Any]:
     """Return the record of every simulation, computing those that are missing or damaged.
 
     Parameters
     ----------
-    simulations : sequence of Simulation
+    simulations : sequence of Measured
     store : Path
         Folder of records made here, one file each.
     archive : Path, optional
@@ -49,12 +51,12 @@ def fulfil(
 
     Returns
     -------
-    dict of str to Record
+    dict of str to (Record or Curves)
         By key.
     """
     archived = read_archive(archive) if archive is not None else {}
     kept = Store(store)
-    found: dict[str, Record] = {}
+    found: dict[str, AnyRecord] = {}
     for s in simulations:
         record = _valid(s, _record(kept.load(s.key))) or _valid(s, archived.get(s.key))
         if record is not None:
@@ -70,7 +72,7 @@ def fulfil(
     return found
 
 
-def read_archive(path: Path) -> dict[str, Record]:
+def read_archive(path: Path) -> dict[str, Any]:
     """Read an archive, one record with its checksum a line, by key; damaged lines are left out.
 
     Parameters
@@ -87,19 +89,19 @@ def read_archive(path: Path) -> dict[str, Record]:
         try:
             entry = json.loads(line)
             if entry["sha256"] == _digest(entry["key"], entry["record"]):
-                found[str(entry["key"])] = Record.from_json(entry["record"])
+                found[str(entry["key"])] = _decoded(entry["record"])
         except (ValueError, KeyError, TypeError, InvalidInput):
             continue
     return found
 
 
-def write_archive(path: Path, records: Mapping[str, Record]) -> None:
+def write_archive(path: Path, records: Mapping[str, AnyRecord]) -> None:
     """Write records without their per-sample values, which means and errors over samples make dispensable here."""
     with reserved(path) as draft:
         draft.write_text("".join(_lines(records.items())), encoding="utf-8")
 
 
-def _lines(records: Iterable[tuple[str, Record]]) -> Iterable[str]:
+def _lines(records: Iterable[tuple[str, AnyRecord]]) -> Iterable[str]:
     for key, record in records:
         data = replace(record, values={}).to_json()
         entry = {"key": key, "sha256": _digest(key, data), "record": data}
@@ -111,7 +113,7 @@ def _digest(key: str, data: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _made(simulation: Simulation, kept: Store, workers: int) -> Record:
+def _made(simulation: Measured, kept: Store, workers: int) -> AnyRecord:
     """Return the record, computed here or, if another run is at it, there."""
     while True:
         with kept.claimed(simulation.key) as mine:
@@ -124,12 +126,16 @@ def _made(simulation: Simulation, kept: Store, workers: int) -> Record:
         time.sleep(0.2)
 
 
-def _record(data: Mapping[str, Any] | None) -> Record | None:
+def _decoded(data: Mapping[str, Any]) -> AnyRecord:
+    return Curves.from_json(data) if data.get("kind") == "curves" else Record.from_json(data)
+
+
+def _record(data: Mapping[str, Any] | None) -> AnyRecord | None:
     try:
-        return None if data is None else Record.from_json(data)
+        return None if data is None else _decoded(data)
     except (InvalidInput, KeyError, TypeError):  # whole, but something else
         return None
 
 
-def _valid(simulation: Simulation, record: Record | None) -> Record | None:
+def _valid(simulation: Measured, record: AnyRecord | None) -> AnyRecord | None:
     return record if record is not None and simulation.matches(record) else None
