@@ -45,21 +45,22 @@ def draw_attractors(found: Census, path: Path) -> None:
 def _positions(figure: Figure, axes: Axes, found: Census) -> None:
     points, stored = found.found.points, found.data.points
     names = ("$x_1$", "$x_2$")
-    if found.data.N == 2:
+    plane = found.data.N == 2
+    if plane:
         _landscape(figure, axes, found)
         axes.set_aspect("equal")
     elif found.data.N > 2:
         centred = stored - found.data.centre
         _, _, widest = np.linalg.svd(centred[:: max(1, len(centred) // 5000)], full_matrices=False)
-        plane = widest[:2].T
-        if plane.shape[1] < 2:
-            plane = np.concatenate([plane, np.zeros((len(plane), 1))], axis=1)
-        points, stored = (points - found.data.centre) @ plane, centred @ plane
+        axis = widest[:2].T
+        if axis.shape[1] < 2:
+            axis = np.concatenate([axis, np.zeros((len(axis), 1))], axis=1)
+        points, stored = (points - found.data.centre) @ axis, centred @ axis
         names = ("widest direction", "second widest direction")
     else:
         points, stored = (np.concatenate([x, np.zeros((len(x), 1))], axis=1) for x in (points, stored))
         names = ("$x$", "")
-    axes.plot(stored[:, 0], stored[:, 1], ".", color="0.45", markersize=1.6, label="memories", zorder=2)
+    axes.plot(stored[:, 0], stored[:, 1], ".", color="0.25", markersize=1.6, label="memories", zorder=4 if plane else 2)
     _classes(axes, found, points[:, 0], points[:, 1])
     axes.set(xlabel=names[0], ylabel=names[1])
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)

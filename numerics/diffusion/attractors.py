@@ -367,7 +367,7 @@ def _newton_step(shift: Array, values: Array, directions: Array, sigma: float) -
     length = float(np.linalg.norm(shift))
     floor = max(_FLAT, length / (_LONGEST * sigma) * 1e-2)
     step = directions @ (parts / np.maximum(np.abs(values), floor)) + (shift - directions @ parts)
-    return np.asarray(step * min(1.0, _LONGEST * sigma / float(np.linalg.norm(step))))
+    return np.asarray(step * min(1.0, _LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300)))
 
 
 def _better(there: Local, here: Local, s2: float) -> bool:

@@ -19,12 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, logsumexp
 
 from numerics.diffusion.flow import Score, noise_levels, probability_flow
+from numerics.diffusion.memories import blocks
 from numerics.rng import gaussians, stream
 from theory.errors import InvalidInput
 
 __all__ = ["Critical", "Volume", "critical_noise", "flow_back", "log_basin_volume"]
 
 Array = NDArray[np.float64]
+
+_TOGETHER = 2**20  # numbers in the points that go back together
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,20 +141,20 @@ def critical_noise(
         raise InvalidInput(f"levels must rise, two at least, and lie above base = {base:g}.")
     if not 0.0 < survive < 1.0 or trials < 2 or not delta > 0.0:
         raise InvalidInput(
-            f"survive = {survive}, trials = {trials}, delta = {delta} are not allowed; give 0 < survive < 1, two trials at "
-            "least and delta > 0."
+            f"survive = {survive}, trials = {trials}, delta = {delta} are not allowed; give 0 < survive < 1, trials >= 2 "
+            "and delta > 0."
         )
     size, width = x.shape
     alive = np.ones((trials, size), dtype=bool)
     fraction = np.zeros((len(rising), size))
-    noise = [gaussians(stream("critical", int(seed), k), rows=size, columns=width) for k in range(trials)]
+    noise = np.stack([gaussians(stream("critical", int(seed), k), rows=size, columns=width) for k in range(trials)])
     for row, level in enumerate(rising):
         added = math.sqrt(level**2 - base**2)
-        for k in range(trials):
-            live = np.flatnonzero(alive[k])
-            if len(live):
-                end = back(x[live] + added * noise[k][live], float(level))
-                alive[k, live] = np.linalg.norm(end - x[live], axis=1) <= delta
+        trial, live = np.nonzero(alive)
+        for rows in blocks(len(live), width, limit=_TOGETHER):
+            which = live[rows]
+            end = back(x[which] + added * noise[trial[rows], which], float(level))
+            alive[trial[rows], which] = np.linalg.norm(end - x[which], axis=1) <= delta
         fraction[row] = alive.mean(0)
         if not alive.any():
             break
@@ -220,8 +223,8 @@ def log_basin_volume(
     centre = np.asarray(point, dtype=np.float64)
     if centre.ndim != 1 or not 0.0 < within < math.inf or rays < 2 or halvings < 1:
         raise InvalidInput(
-            f"point of shape {centre.shape}, within = {within}, rays = {rays}, halvings = {halvings} are not allowed; give "
-            "one point (N,), a finite radius above 0, two rays and one halving at least."
+            f"point of shape {centre.shape}, within = {within}, rays = {rays}, halvings = {halvings} are not allowed; "
+            "give one point (N,), a finite radius above 0, two rays and one halving at least."
         )
     width = len(centre)
     direction = gaussians(stream("rays", int(seed)), rows=rays, columns=width)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +69,7 @@ def noise_levels(high: float, low: float, steps: int) -> Array:
 
 def _levels(levels: Sequence[float] | Array) -> list[float]:
     values = [float(v) for v in levels]
-    falling = all(a > b > 0.0 for a, b in zip(values, values[1:], strict=False))
+    falling = all(a > b > 0.0 for a, b in pairwise(values))
     if len(values) < 2 or not falling or not math.isfinite(values[0]):
         raise InvalidInput("noise levels must fall and be positive, two at least; make them with noise_levels.")
     return values
@@ -91,7 +92,7 @@ def probability_flow(score: Score, x: ArrayLike, levels: Sequence[float] | Array
     """
     values = _levels(levels)
     at = np.array(x, dtype=np.float64)
-    for s, t in zip(values[:-1], values[1:], strict=True):
+    for s, t in pairwise(values):
         slope = (at - denoised(score, at, s)) / s
         guess = at + (t - s) * slope
         at = at + (t - s) * 0.5 * (slope + (guess - denoised(score, guess, t)) / t)
@@ -120,7 +121,7 @@ def reverse_sde(
     """
     values = _levels(levels)
     at = np.array(x, dtype=np.float64)
-    for k, (s, t) in enumerate(zip(values[:-1], values[1:], strict=True)):
+    for k, (s, t) in enumerate(pairwise(values)):
         clean = denoised(score, at, s)
         noise = gaussians(stream(name, int(seed), k), rows=at.shape[0], columns=at.shape[1])
         at = clean + (t / s) ** 2 * (at - clean) + t * math.sqrt(1.0 - (t / s) ** 2) * noise
