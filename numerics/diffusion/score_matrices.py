@@ -29,7 +29,7 @@ __all__ = ["Disorder", "Modes", "covariance", "drawn", "equivalent_eigenvalues",
 
 Array = NDArray[np.float64]
 
-MOST = 200_000_000  # numbers in the largest matrix
+MOST = 100_000_000  # numbers in the largest matrix
 SMALLEST = 4
 
 

@@ -80,7 +80,7 @@ THEORIES = {
         Theory(
             "score",
             "Random-feature score model in training (Bonnaire-Urfin-Biroli-Mezard)",
-            ("spectrum score", "losses score", "times score"),
+            ("spectrum score", "losses score", "times score", "simulate score", "validate score"),
             (BONNAIRE,),
         ),
         Theory(
