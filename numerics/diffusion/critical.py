@@ -141,8 +141,8 @@ def critical_noise(
         raise InvalidInput(f"levels must rise, two at least, and lie above base = {base:g}.")
     if not 0.0 < survive < 1.0 or trials < 2 or not delta > 0.0:
         raise InvalidInput(
-            f"survive = {survive}, trials = {trials}, delta = {delta} are not allowed; give 0 < survive < 1, trials >= 2 "
-            "and delta > 0."
+            f"survive = {survive}, trials = {trials}, delta = {delta} are not allowed; give 0 < survive < 1, "
+            "trials >= 2 and delta > 0."
         )
     size, width = x.shape
     alive = np.ones((trials, size), dtype=bool)

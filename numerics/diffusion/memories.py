@@ -52,7 +52,7 @@ class Memories:
     @functools.cached_property
     def centre(self) -> Array:
         """Mean of the memories, (N,): distances are formed from here, so that a common offset costs no digits."""
-        return np.average(self.points, axis=0, weights=self.counts)
+        return np.asarray(self.counts @ self.points / self.counts.sum())  # no copy of the data, unlike an average
 
     @functools.cached_property
     def squares(self) -> Array:
