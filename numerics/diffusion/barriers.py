@@ -218,6 +218,8 @@ def _saddle(known: Memories, sigma: float, start: Array) -> tuple[Array, Array] 
     for _ in range(60):
         here = local(known, x, sigma)
         values, directions = half_spectrum(known, x, sigma, here)
+        if not len(values):  # one memory has all the weight: a parabola
+            return None
         length = float(np.linalg.norm(here.shift))
         if length <= 10.0 * rounding_of(x, here):
             single = values[0] < -1e-9 and (len(values) < 2 or values[1] > 0.0)
