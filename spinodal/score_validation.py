@@ -45,9 +45,10 @@ MAX_PULL = 4.0  # of about twenty comparisons: a correct theory is called wrong 
 REACH = 10.0
 EFFECT = 0.05
 _SCALES = ("tau_gen", "tau_mem_1", "tau_mem_3")
+_SHORT = {"train": "train", "score_error": "error"}
 _FROM = {"tau_gen": "lowest 2", "tau_mem_1": "highest 1", "tau_mem_3": "highest 3"}
 _INSIDE = 1.2065335745820  # mean of the Tracy-Widom law (beta = 1)
-_DECISIVE = ("train at infinity", "score_error at infinity")
+_DECISIVE = ("train at infinity", "error at infinity")
 _TRUE_POWERS = (1.0, 1 / 2)
 
 
@@ -207,7 +208,7 @@ def _comparisons(
         for loss in ("train", "score_error"):
             name = loss if ends else f"{loss} {k}"
             at = [_at(training, loss, tau) for training in trainings]
-            add(f"{loss} at {label}", [r.values[name] for r in records], at, 1.0)
+            add(f"{_SHORT[loss]} at {label}", [r.values[name] for r in records], at, 1.0)
     bulks = list(shares_of(trainings[-1]))
     for bulk in bulks:
         drop = [float(t.drops(math.inf).get(bulk, np.zeros(1))[0]) for t in trainings]
@@ -218,7 +219,7 @@ def _comparisons(
                 [x + y for x, y in zip(r.values[f"drop {bulk}"], z, strict=True)]
                 for r, z in zip(records, rest, strict=True)
             ]
-            add(f"drop of the train loss by bulk {bulk}", measured, drop, powers)
+            add(f"drop by bulk {bulk}", measured, drop, powers)
     for name in _SCALES:
         found = [_displaced(t, name, r.D) for t, r in zip(trainings, records, strict=True)]
         predicted = [x for x in found if x is not None]
@@ -292,13 +293,16 @@ def _edges(models: list[ScoreModel], trainings: list[Training], records: list[Cu
 def _judged(comparisons: dict[str, Comparison], edges: list[dict[str, Any]]) -> tuple[Verdict, str]:
     by = {word: [n for n, c in comparisons.items() if c.verdict == word] for word in ("disagrees", "underpowered")}
     wrong = [f"bulk {e['bulk']} at d = {e['d']}" for e in edges if not e["agrees"]]
-    told = "; ".join(f"{word}: {', '.join(names)}" for word, names in by.items() if names)
-    if wrong:
-        told = "; ".join(filter(None, [f"eigenvalues outside of {', '.join(wrong)}", told]))
+    agreed = sum(c.verdict == "agrees" for c in comparisons.values())
+    told = [f"{agreed} of {len(comparisons)} observables agree"]
+    if edges:
+        placed = f"eigenvalues are outside of {', '.join(wrong)}" if wrong else "every bulk is where it should be"
+        told.append(placed)
+    told += [f"{word}: {', '.join(names)}" for word, names in by.items() if names]
+    verdict: Verdict = "agrees"
     if wrong or by["disagrees"]:
-        return "disagrees", f"{told}."
-    if by["underpowered"]:
-        return "underpowered", f"{told}; give more samples or larger d."
-    return "agrees", f"all {len(comparisons)} observables agree" + (
-        ", and every bulk is where it should be." if edges else "."
-    )
+        verdict = "disagrees"
+    elif any(name in by["underpowered"] for name in _DECISIVE):
+        verdict = "underpowered"
+        told.append("give more samples or larger d")
+    return verdict, f"{'; '.join(told)}."

@@ -152,10 +152,11 @@ def validate(
             for k, size in enumerate(c.N):
                 value, error = rounded(c.measured[k], c.errors[k])
                 pull = f"{c.pulls[k]:+.1f}"
-                rows.append((name if k == 0 else "", size, f"{c.theory[k]:.6g}", value, error, pull, ""))
+                rows.append((name if k == 0 else "", size, f"{c.theory[k]:.5g}", value, error, pull, ""))
             value, error = rounded(c.value, c.error)
-            rows.append(("", "infinite", f"{c.theory[-1]:.6g}", value, error, f"{c.pull:+.1f}", c.verdict))
+            rows.append(("", "inf.", f"{c.theory[-1]:.5g}", value, error, f"{c.pull:+.1f}", c.verdict))
         title = f"score ({network}, psi_p = {psi_p:g}, psi_n = {psi_n:g}, t = {t:g}, {activation})"
+        title += "; error: of the score; drop: of the train loss"
         table(console, title, ("", "d", "theory", "simulation", "error", "pull", "verdict"), rows)
         if found.edges:
             placed = []
