@@ -319,14 +319,15 @@ def _stepped(task: ScoreTask, disorder: Disorder, report: Progress) -> dict[str,
         name=(*disorder.name, task.optimiser),
         progress=report,
     )
-    for k, (_, tau, B) in enumerate(along):
-        if tau is not None:
-            row[f"tau {k}"] = tau
-        train = float(((root * B @ features + noise.T) ** 2).sum() / noise.size)
-        quadratic = float(((B @ fresh.U) * B).sum())
-        test = 1.0 + (setting.Delta * quadratic + 2.0 * root * float((B * fresh.V.T).sum())) / disorder.d
-        values = (train, test, (test - setting.floor) / setting.Delta)
-        row |= {f"{name} {k}": value for name, value in zip(_LOSSES, values, strict=True)}
+    with np.errstate(over="ignore", invalid="ignore"):  # told below
+        for k, (_, tau, B) in enumerate(along):
+            if tau is not None:
+                row[f"tau {k}"] = tau
+            train = float(((root * B @ features + noise.T) ** 2).sum() / noise.size)
+            quadratic = float(((B @ fresh.U) * B).sum())
+            test = 1.0 + (setting.Delta * quadratic + 2.0 * root * float((B * fresh.V.T).sum())) / disorder.d
+            values = (train, test, (test - setting.floor) / setting.Delta)
+            row |= {f"{name} {k}": value for name, value in zip(_LOSSES, values, strict=True)}
     if not all(math.isfinite(value) for value in row.values()):
         raise InvalidInput(
             f"rate = {task.pace} lets '{task.optimiser}' diverge after some of {task.steps} steps; give a smaller rate."
