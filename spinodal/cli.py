@@ -23,6 +23,7 @@ __all__ = ["application", "main"]
 INTERRUPTED = 130
 ORDER = (
     *("models", "solve", "threshold", "diagram", "denoise", "spectrum", "losses", "times", "collapse", "attractors"),
+    "generalise",
     *("simulate", "validate", "basins", "sweep", "status"),
     *("figure", "figures", "bench", "cite", "env"),
 )
@@ -67,6 +68,7 @@ def application() -> typer.Typer:
         diagram,
         env,
         figure,
+        generalise,
         losses,
         models,
         simulate,
@@ -87,6 +89,7 @@ def application() -> typer.Typer:
         app.add_typer(group(verb))
     app.command("collapse")(answering(collapse.collapse))
     app.command("attractors")(answering(attractors.attractors))
+    app.command("generalise")(answering(generalise.generalise))
     app.command("sweep")(answering(sweep.sweep))
     app.command("status")(answering(status.status))
     app.command("figure")(answering(figure.figure))
