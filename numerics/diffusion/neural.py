@@ -204,7 +204,7 @@ def load_network(path: Path) -> Network:
         If the file is none.
     """
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
             count = sum(name.startswith("weight_") for name in saved.files)
             weights = tuple(saved[f"weight_{k}"].astype(np.float64) for k in range(count))
             return Network(weights, saved["centre"], float(saved["unit"]), float(saved["loss"]))
@@ -239,7 +239,7 @@ class _State:
         if path is None or not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as saved:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
                 if str(saved["mark"]) != mark:
                     return None
                 weights, first, second = ([saved[f"{n}_{k}"] for k in range(2 * how.depth + 2)] for n in _LISTS)
