@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numerics.curves import Curves
+from numerics.diffusion.generalisation import Generalisation
 from numerics.finite_size import Transition, transition
 from numerics.records import Record
 from numerics.simulate import parameters_of, simulate
@@ -63,7 +64,7 @@ class Measured(Protocol):
     def matches(self, record: Any) -> bool:
         """Whether a record is the one declared."""
 
-    def run(self, *, workers: int = 1) -> Record | Curves:
+    def run(self, *, workers: int = 1) -> Record | Curves | Generalisation:
         """Measure; the result does not depend on `workers`."""
 
 
@@ -276,7 +277,7 @@ class Results:
     ----------
     predictions : dict
         By the names of the spec.
-    records : dict of list of (Record or Curves)
+    records : dict of list of (Record, Curves or Generalisation)
     transitions : dict of (Transition or None)
         None where no size brackets the transition.
     """

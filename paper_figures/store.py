@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from numerics.curves import Curves
+from numerics.diffusion.generalisation import Generalisation
 from numerics.files import folder, reserved
 from numerics.records import Record
 from numerics.store import Store
@@ -24,7 +25,7 @@ from theory.errors import InvalidInput
 __all__ = ["fulfil", "read_archive", "write_archive"]
 
 Progress = Callable[[str, int, int], None]
-AnyRecord = Record | Curves
+AnyRecord = Record | Curves | Generalisation
 
 
 def fulfil(
@@ -51,7 +52,7 @@ def fulfil(
 
     Returns
     -------
-    dict of str to (Record or Curves)
+    dict of str to (Record, Curves or Generalisation)
         By key.
     """
     archived = read_archive(archive) if archive is not None else {}
@@ -127,6 +128,8 @@ def _made(simulation: Measured, kept: Store, workers: int) -> AnyRecord:
 
 
 def _decoded(data: Mapping[str, Any]) -> AnyRecord:
+    if data.get("kind") == "generalisation":
+        return Generalisation.from_json(data)
     return Curves.from_json(data) if data.get("kind") == "curves" else Record.from_json(data)
 
 

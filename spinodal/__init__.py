@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from spinodal.validation import Validation, validate
     from theory.branches import StateBranch, branch
     from theory.checks import Check, conformance
+    from theory.diffusion.bulks import Bulks, bulks
+    from theory.diffusion.constants import gaussian_constants
+    from theory.diffusion.losses import Losses, losses
+    from theory.diffusion.population import Population
+    from theory.diffusion.resolvent import ScoreModel
+    from theory.diffusion.spectrum import score_spectrum
+    from theory.diffusion.times import PhaseDiagram, TimeScales, phase_diagram, region, samples_needed, time_scales
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
     from theory.lines import Boundary, phase_line
@@ -66,6 +73,16 @@ _HOME = {
     "spinodal.results": ("load", "save"),
     "spinodal.validation": ("Validation", "validate"),
     "theory.checks": ("Check", "conformance"),
+    "theory.diffusion.bulks": ("Bulks", "bulks"),
+    "theory.diffusion.constants": ("gaussian_constants",),
+    "theory.diffusion.losses": ("Losses", "losses"),
+    "theory.diffusion.population": ("Population",),
+    "theory.diffusion.resolvent": ("ScoreModel",),
+    "theory.diffusion.spectrum": ("score_spectrum",),
+    "theory.diffusion.times": (
+        *("PhaseDiagram", "TimeScales"),
+        *("phase_diagram", "region", "samples_needed", "time_scales"),
+    ),
     "theory.ensembles": ("Nonlinearity", "nonlinearity"),
     "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
     "theory.branches": ("StateBranch", "branch"),
@@ -91,6 +108,7 @@ __all__ = [
     "Basin",
     "Basins",
     "Boundary",
+    "Bulks",
     "Check",
     "Diagram",
     "Equilibration",
@@ -98,6 +116,7 @@ __all__ = [
     "Hopfield",
     "InvalidInput",
     "LocalFields",
+    "Losses",
     "Measurement",
     "MissingExtra",
     "Model",
@@ -105,8 +124,11 @@ __all__ = [
     "Nonlinearity",
     "NotConverged",
     "Parameter",
+    "PhaseDiagram",
+    "Population",
     "RandomFeatures",
     "Record",
+    "ScoreModel",
     "Solution",
     "Spectrum",
     "SpinodalError",
@@ -114,6 +136,7 @@ __all__ = [
     "Status",
     "SweepStatus",
     "Threshold",
+    "TimeScales",
     "Validation",
     "VectorHopfield",
     "VectorRandomFeatures",
@@ -122,23 +145,31 @@ __all__ = [
     "basin",
     "basins",
     "branch",
+    "bulks",
     "conformance",
     "diagram",
     "equations",
     "equilibration",
+    "gaussian_constants",
     "load",
     "local_fields",
+    "losses",
     "models",
     "nonlinearity",
+    "phase_diagram",
     "phase_line",
+    "region",
     "register",
+    "samples_needed",
     "save",
+    "score_spectrum",
     "simulate",
     "solve",
     "spectrum",
     "sweep",
     "sweep_status",
     "threshold",
+    "time_scales",
     "validate",
 ]
 

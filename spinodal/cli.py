@@ -22,7 +22,8 @@ __all__ = ["application", "main"]
 
 INTERRUPTED = 130
 ORDER = (
-    *("models", "solve", "threshold", "diagram", "denoise", "spectrum"),
+    *("models", "solve", "threshold", "diagram", "denoise", "spectrum", "losses", "times", "collapse", "attractors"),
+    "generalise",
     *("simulate", "validate", "basins", "sweep", "status"),
     *("figure", "figures", "bench", "cite", "env"),
 )
@@ -58,13 +59,17 @@ def _root(
 def application() -> typer.Typer:
     """Return the typer application with all commands."""
     from spinodal.commands import (
+        attractors,
         basins,
         bench,
         cite,
+        collapse,
         denoise,
         diagram,
         env,
         figure,
+        generalise,
+        losses,
         models,
         simulate,
         solve,
@@ -79,9 +84,12 @@ def application() -> typer.Typer:
     app = typer.Typer(name="spinodal", cls=_Root, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_root)
     app.command("models")(answering(models.models))
-    theory = (solve.VERB, threshold.VERB, diagram.VERB, denoise.VERB, spectrum.VERB)
+    theory = (solve.VERB, threshold.VERB, diagram.VERB, denoise.VERB, spectrum.VERB, losses.LOSSES, losses.TIMES)
     for verb in (*theory, simulate.VERB, validate.VERB, basins.VERB):
         app.add_typer(group(verb))
+    app.command("collapse")(answering(collapse.collapse))
+    app.command("attractors")(answering(attractors.attractors))
+    app.command("generalise")(answering(generalise.generalise))
     app.command("sweep")(answering(sweep.sweep))
     app.command("status")(answering(status.status))
     app.command("figure")(answering(figure.figure))

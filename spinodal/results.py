@@ -23,9 +23,9 @@ def save(result: Any, path: Path | str) -> Path:
 
     Parameters
     ----------
-    result : Diagram, Spectrum, Record, Solution, Threshold, Boundary
-        A `Diagram` goes to NetCDF (``.nc``), with a CSV of the same name beside it, and a `Spectrum` to NetCDF; the
-        others to JSON.
+    result : Diagram, Spectrum, Losses, Record, Solution, Threshold, Boundary
+        A `Diagram` goes to NetCDF (``.nc``), with a CSV of the same name beside it, a `Spectrum` and `Losses` to
+        NetCDF; the others to JSON.
     path : path
         Where to write.
 
@@ -47,6 +47,11 @@ def save(result: Any, path: Path | str) -> Path:
         with ExitStack() as stack:
             drafts = [stack.enter_context(reserved(p, suffixes=(p.suffix,))) for p in _pair(target)]
             write_diagram(result, *drafts)
+    elif _is_losses(result):
+        from spinodal.loss_files import dataset
+
+        with reserved(target, suffixes=(".nc",)) as draft:
+            dataset(result).to_netcdf(draft, engine="h5netcdf")
     elif _is_spectrum(result):
         with reserved(target, suffixes=(".nc",)) as draft:
             write_spectrum(result, draft)
@@ -82,6 +87,12 @@ def _is_spectrum(result: Any) -> bool:
     return isinstance(result, Spectrum)
 
 
+def _is_losses(result: Any) -> bool:
+    from theory.diffusion.losses import Losses
+
+    return isinstance(result, Losses)
+
+
 def write_spectrum(found: Spectrum, netcdf: Path, *, simulated: Minima | None = None) -> None:
     """Write a spectrum, and perhaps simulated minima, to a file that stands ready."""
     from spinodal.spectrum_files import dataset
@@ -94,9 +105,9 @@ def load(path: Path | str) -> Any:
 
     Returns
     -------
-    Diagram, Spectrum, xarray.Dataset, Record, Basins or dict
-        A `Diagram`, a `Spectrum` or the data set of a sweep for NetCDF, a `Record` for a simulation, `Basins` for basin
-        maps, and a dict of plain values for other JSON, such as what any command prints with `--json`.
+    Diagram, Spectrum, Losses, xarray.Dataset, Record, Basins or dict
+        A `Diagram`, a `Spectrum`, `Losses` or the data set of a sweep for NetCDF, a `Record` for a simulation, `Basins`
+        for basin maps, and a dict of plain values for other JSON, such as what any command prints with `--json`.
 
     Raises
     ------
@@ -128,6 +139,7 @@ def load(path: Path | str) -> Any:
 def _load_netcdf(source: Path) -> Any:
     from xarray import load_dataset
 
+    from spinodal import loss_files as losses
     from spinodal.diagrams import Diagram
     from spinodal.spectrum_files import KIND, restored
 
@@ -135,6 +147,8 @@ def _load_netcdf(source: Path) -> Any:
         data = load_dataset(source, engine="h5netcdf")
         if "plan_sha256" in data.attrs:
             return data
+        if data.attrs.get("kind") == losses.KIND:
+            return losses.restored(data)
         return restored(data) if data.attrs.get("kind") == KIND else Diagram.from_dataset(data)
     except (OSError, KeyError, ValueError) as problem:
         reason = " ".join(str(problem).split())[:120]

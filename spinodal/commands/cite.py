@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from spinodal.commands.answers import Answer
 from spinodal.commands.declarations import Declaration
-from spinodal.commands.verbs import Point, Verb
+from spinodal.commands.theories import THEORIES
+from spinodal.commands.verbs import Other, Point, Verb
 
 __all__ = ["VERB"]
 
@@ -22,4 +23,7 @@ def _all_parameters(declared: Declaration) -> set[str]:
     return {p.name for p in (*declared.parameters, *declared.structural)} | {*declared.texts, *declared.flags}
 
 
-VERB = Verb("cite", "Print the papers that define a model, as BibTeX.", cite, _all_parameters)
+_OTHERS = tuple(
+    Other(t.name, t.summary, f"spinodal.commands.theories:cite_{t.name.replace('-', '_')}") for t in THEORIES.values()
+)
+VERB = Verb("cite", "Print the papers that define a model, as BibTeX.", cite, _all_parameters, others=_OTHERS)

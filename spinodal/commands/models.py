@@ -15,6 +15,7 @@ __all__ = ["models"]
 def models() -> Answer:
     """List the models, their parameters and states."""
     import spinodal
+    from spinodal.commands.theories import THEORIES
 
     found = spinodal.models()
     data = {
@@ -31,11 +32,17 @@ def models() -> Answer:
             }
             for name, cls in found.items()
         ]
+        + [
+            # No replica free energy: their parameters are the options of their own commands.
+            {"name": t.name, "summary": t.summary, "states": [], "parameters": [], "commands": list(t.commands)}
+            for t in THEORIES.values()
+        ]
     }
 
     def show(out: Console) -> None:
         for entry in data["models"]:
-            rows = [("states", ", ".join(entry["states"]))]
+            rows = [("states", ", ".join(entry["states"]))] if entry["states"] else []
+            rows += [("command", f"spinodal {command} --help") for command in entry.get("commands", ())]
             rows += [(f"--{p['name'].replace('_', '-')}", p["help"]) for p in entry["parameters"]]
             table(out, f"{entry['name']}: {entry['summary']}", ("", ""), rows)
             out.print()

@@ -12,7 +12,7 @@ from numerics.files import reserved
 from numerics.progress import reporting
 from spinodal.commands.answers import Answer, rounded, table
 from spinodal.commands.declarations import Declaration
-from spinodal.commands.verbs import Point, Verb
+from spinodal.commands.verbs import Other, Point, Verb
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -213,10 +213,16 @@ def without_features(declared: Declaration) -> set[str]:
     return set() if "feature" in declared.states else {"coefficients", "L_train"}
 
 
+_SCORE = Other(
+    "score",
+    "Score model of diffusion: train random matrices, or the network.",
+    "spinodal.commands.score_simulation:simulate",
+)
 VERB = Verb(
     "simulate",
     "Run the dynamics at finite N, at zero temperature or above, and measure.",
     simulate,
     _omitted,
     {"tie": "a vector in no field stays as it is, so leave the rule out"},
+    others=(_SCORE,),
 )

@@ -12,7 +12,7 @@ from numerics.files import reserved
 from numerics.progress import reporting
 from spinodal.commands.answers import Answer, table
 from spinodal.commands.solve import heading
-from spinodal.commands.verbs import Point, Verb
+from spinodal.commands.verbs import Other, Point, Verb
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -156,4 +156,12 @@ def _rows(name: str, value: object) -> list[tuple[str, object]]:
     return [(name, value)]
 
 
-VERB = Verb("spectrum", "Density of eigenvalues (Hessian of a minimum), for N -> infinity or simulated.", spectrum)
+_SCORE = Other(
+    "score", "Feature matrix of a random-feature score model in training.", "spinodal.commands.score:spectrum"
+)
+VERB = Verb(
+    "spectrum",
+    "Density of eigenvalues (Hessian of a minimum), for N -> infinity or simulated.",
+    spectrum,
+    others=(_SCORE,),
+)

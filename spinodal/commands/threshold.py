@@ -8,7 +8,7 @@ import typer
 
 from spinodal.commands.answers import Answer, table
 from spinodal.commands.solve import L, State, heading, without_mixtures
-from spinodal.commands.verbs import Point, Verb
+from spinodal.commands.verbs import Other, Point, Verb
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,4 +70,11 @@ def threshold(
     return Answer(data, show, remark=found.message)  # why digits or their proof were refused
 
 
-VERB = Verb("threshold", "Solve for the parameter at which a line is crossed.", threshold, without_mixtures)
+_REM = Other("rem", "Capacity of the exponential Hopfield network, log(P)/N.", "spinodal.commands.rem:threshold")
+VERB = Verb(
+    "threshold",
+    "Solve for the parameter at which a line is crossed.",
+    threshold,
+    without_mixtures,
+    others=(_REM,),
+)

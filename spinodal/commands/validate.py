@@ -24,7 +24,7 @@ from spinodal.commands.simulate import (
     without_features,
 )
 from spinodal.commands.solve import L, heading
-from spinodal.commands.verbs import Point, Verb
+from spinodal.commands.verbs import Other, Point, Verb
 from theory.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -130,9 +130,13 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         ) from None
 
 
+_SCORE = Other(
+    "score", "Score model of diffusion: bulks, losses and time scales.", "spinodal.commands.score_simulation:validate"
+)
 VERB = Verb(
     "validate",
     "Compare theory with simulation at growing N.",
     validate,
     lambda declared: without_features(declared) | (set() if "mixture" in declared.states else {"L"}),
+    others=(_SCORE,),
 )

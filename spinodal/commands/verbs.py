@@ -2,6 +2,8 @@
 
 So `spinodal threshold hopfield --alpha-d 1` is refused by name, and a new model file brings its own options.
 A model is imported when there is something to compute, not for `--help` or for misuse.
+
+Theories without a replica free energy have subcommands too (`Other`): ordinary functions, imported when called.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import redirect_stdout
 from copy import copy
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -21,9 +24,9 @@ from typer.main import get_command as command_from
 import theory.model
 from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, deliver
 from spinodal.commands.declarations import Declaration, declaration, known_models
-from theory.errors import InvalidInput, NotConverged
+from theory.errors import InvalidInput, NotConverged, nearest
 
-__all__ = ["Json", "Point", "Verb", "answering", "group"]
+__all__ = ["Json", "Other", "Point", "Verb", "answering", "group"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; talk goes to stderr.")]
 
@@ -73,6 +76,30 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Other:
+    """A subcommand for a theory that is no replica model.
+
+    Attributes
+    ----------
+    name, help : str
+        Name and the line shown in the list of subcommands.
+    home : str
+        ``module:function``; the function takes the options, annotated for typer, and returns an Answer.
+    """
+
+    name: str
+    help: str
+    home: str
+
+    def command(self) -> Any:
+        """The command itself; imports its module."""
+        module, _, function = self.home.partition(":")
+        app = typer.Typer(add_completion=False)
+        app.command(name=self.name)(answering(getattr(import_module(module), function)))
+        return command_from(app)
+
+
+@dataclass(frozen=True)
 class Verb:
     """One command of the command line that takes a model.
 
@@ -86,13 +113,23 @@ class Verb:
         Maps the declaration of a model to the names of options and parameters that make no sense for it.
     reasons : dict
         Why some of them do not, by name.
+    others : tuple of Other
+        Theories without a replica free energy that have a subcommand as well.
+
+    `run` is None for verbs that only they have.
     """
 
     name: str
     help: str
-    run: Callable[..., Answer]
+    run: Callable[..., Answer] | None
     omitted: Callable[[Declaration], Collection[str]] = lambda declared: ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[Other, ...] = ()
+
+    def subcommands(self) -> dict[str, str]:
+        """Names and summaries of what the verb takes, without importing any of it."""
+        replica = known_models() if self.run is not None else {}
+        return {**replica, **{other.name: other.help for other in self.others}}
 
 
 class _ModelCommand(TyperCommand):
@@ -101,7 +138,14 @@ class _ModelCommand(TyperCommand):
     verb: Verb
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        return _command(self.verb, info_name or "").make_context(info_name, args, parent=parent, **extra)
+        spec = info_name or ""
+        others = {other.name: other for other in self.verb.others}
+        if spec not in others and ".py:" not in spec:
+            close = nearest(spec, self.verb.subcommands())
+            if close in others:
+                raise InvalidInput(f"'spinodal {self.verb.name}' takes no model '{spec}'; did you mean '{close}'?")
+        command = others[spec].command() if spec in others else _command(self.verb, spec)
+        return command.make_context(info_name, args, parent=parent, **extra)
 
 
 class _ModelGroup(TyperGroup):
@@ -110,18 +154,21 @@ class _ModelGroup(TyperGroup):
     verb: ClassVar[Verb]
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(known_models())
+        return list(self.verb.subcommands())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        command = _ModelCommand(name=cmd_name, help=known_models().get(cmd_name, ""))
+        known = self.verb.subcommands()
+        if self.verb.run is None and cmd_name not in known:
+            return None
+        command = _ModelCommand(name=cmd_name, help=known.get(cmd_name, ""))
         command.verb = self.verb
         return command
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not set(args) - {"--json"} and not ctx.resilient_parsing:
+            file = "" if self.verb.run is None else " or a file as ./mymodel.py:MyModel"
             raise InvalidInput(
-                f"'spinodal {self.verb.name}' needs a model; give one of {', '.join(known_models())} "
-                "or a file as ./mymodel.py:MyModel."
+                f"'spinodal {self.verb.name}' needs a model; give one of {', '.join(self.verb.subcommands())}{file}."
             )
         return super().parse_args(ctx, args)
 
@@ -139,11 +186,13 @@ def group(verb: Verb) -> typer.Typer:
 
 def _command(verb: Verb, spec: str) -> Any:
     """Command of `verb` for one model, with the model's parameters as options."""
+    verb_run = verb.run
+    assert verb_run is not None
     with redirect_stdout(sys.stderr):
         declared = declaration(spec)
     omitted = frozenset(verb.omitted(declared))
     own = _model_options(declared, omitted)
-    _, *rest = inspect.signature(verb.run, eval_str=True).parameters.values()
+    _, *rest = inspect.signature(verb_run, eval_str=True).parameters.values()
     clash = sorted({p.name for p in own} & {p.name for p in rest})
     if clash:
         raise InvalidInput(
@@ -155,7 +204,7 @@ def _command(verb: Verb, spec: str) -> Any:
         given = {p.name: value for p in own if (value := values.pop(p.name)) is not None}
         as_json = values.pop("json")
         point = Point(declared, given)
-        _finish(lambda: verb.run(point, **values), as_json=as_json, described=point.described)
+        _finish(lambda: verb_run(point, **values), as_json=as_json, described=point.described)
 
     options = [_spoken(p, declared) for p in rest if p.name not in omitted]
     json_option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)

@@ -1,0 +1,1 @@
+"""Simulation of diffusion models: exact empirical scores, their energy and its attractors."""

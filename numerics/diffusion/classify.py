@@ -1,0 +1,261 @@
+r"""Memorised, spurious, generalised: two rules, and thresholds that can be defended.
+
+*By distance* (Pham and others, arXiv:2505.21777, as in their code), for samples and any distance in use there:
+
+    M(x) = [min_{y in S} d(x, y) <= delta_m],    S(x) = [not M and min_{y in S', y != x} d(x, y) <= delta_s],
+    G(x) = [neither],
+
+with S the memories and S' a synthetic set.  Nothing is asked of where the samples come from.
+
+*By barrier depth*, for attractors of the energy.  On a ring of many random memories, minima do not disappear with
+their number: they become shallow, and every one of them is a repeated end point, which the first rule calls spurious.
+So: an attractor is *generalised* if its valley at depth eps (in units of 1/beta) extends over more than 4 sigma and the
+softmax at its minimum averages over at least 1/eps^2 memories, so that barriers below eps are the law of large
+numbers (the modulation of the energy is n_eff^(-1/2)/beta) and no accident of two neighbours; else *memorised* if it
+lies within delta_m of a memory; else *spurious*.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numerics.diffusion.attractors import Attractors
+from numerics.diffusion.barriers import Barriers, valleys
+from numerics.diffusion.energy import local
+from numerics.diffusion.memories import Memories, nearest_distances
+from theory.errors import InvalidInput
+
+__all__ = [
+    "CLASSES",
+    "DEPTH",
+    "Labels",
+    "Thresholds",
+    "by_barrier",
+    "by_distance",
+    "checked_depth",
+    "checked_thresholds",
+    "participation",
+    "propose_thresholds",
+]
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+CLASSES = ("memorised", "spurious", "generalised")
+MEMORISED, SPURIOUS, GENERALISED = range(3)
+
+DEPTH = 0.5
+"""Barriers below DEPTH/beta do not separate: the density on the path keeps 61 % of its value at the minimum."""
+
+_SPAN = 4.0  # a valley longer than this, in units of sigma, is resolved as one
+_QUANTILE = 0.05
+_PART = 1.0 / 3.0
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Distances within which points count as the same.
+
+    Attributes
+    ----------
+    delta_m, delta_s : float
+        To a memory, and to another synthetic sample.
+    quantile : float
+        The 5 % quantile of the memories' nearest-neighbour distances.
+    median : float
+        Their median.
+    why : str
+        How the two were chosen.
+    """
+
+    delta_m: float
+    delta_s: float
+    quantile: float
+    median: float
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dictionary for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Classes of attractors, by barrier depth.
+
+    Attributes
+    ----------
+    label : (n,) int array
+        0 memorised, 1 spurious, 2 generalised.
+    distance : (n,) array
+        To the nearest memory.
+    members : (n,) array
+        Memories that the softmax at the minimum averages over, 1/sum w^2.
+    valley : (n,) int array
+    span : (n,) array
+        Extent of its valley.
+    """
+
+    label: Integers
+    distance: Array
+    members: Array
+    valley: Integers
+    span: Array
+
+    def counts(self, weights: ArrayLike | None = None) -> dict[str, float]:
+        """Number of attractors, or sum of weights, per class."""
+        w = np.ones(len(self.label)) if weights is None else np.asarray(weights, dtype=np.float64)
+        return {name: float(w[self.label == k].sum()) for k, name in enumerate(CLASSES)}
+
+
+def propose_thresholds(points: Array, *, delta_m: float | None = None, delta_s: float | None = None) -> Thresholds:
+    """Choose delta_m and delta_s from the histogram of nearest-neighbour distances of the memories.
+
+    The distance from a memory to the nearest other one is distributed as that of a fresh draw from the law of the
+    data.  A third of its 5 % quantile is therefore small enough that a generalised sample passes for memorised with
+    probability below 5 %, and that a point midway between two memories, where they merge, is of neither.  The same
+    holds for delta_s in a synthetic set of the same size that repeats nothing.
+
+    Parameters
+    ----------
+    points : (K, N) array
+        Distinct memories, two at least.
+    delta_m, delta_s : float or None
+        Given values are kept; see `checked_thresholds`.
+
+    Raises
+    ------
+    InvalidInput
+        For fewer than two memories, or thresholds that make the classes overlap.
+
+    Examples
+    --------
+    >>> found = propose_thresholds(np.array([[-1.0], [1.0]]))
+    >>> round(found.delta_m, 6), found.median
+    (0.666667, 2.0)
+    """
+    if len(points) < 2:
+        raise InvalidInput(
+            "one memory has no nearest neighbour to choose thresholds from (its energy is the parabola |x - xi|^2 with "
+            "one minimum, at every sigma); give at least 2 distinct data points."
+        )
+    nearest = nearest_distances(points)
+    quantile, median = float(np.quantile(nearest, _QUANTILE)), float(np.median(nearest))
+    chosen = _PART * quantile
+    given = [f"{name} was given" for name, value in (("delta_m", delta_m), ("delta_s", delta_s)) if value is not None]
+    rule = f"a third of the 5 % quantile ({quantile:.4g}) of the memories' nearest-neighbour distances"
+    out = Thresholds(
+        chosen if delta_m is None else delta_m,
+        chosen if delta_s is None else delta_s,
+        quantile,
+        median,
+        " and ".join(given) if len(given) == 2 else "; ".join([rule, *given]),
+    )
+    checked_thresholds(out)
+    return out
+
+
+def checked_thresholds(thresholds: Thresholds) -> None:
+    """Refuse thresholds that make the classes overlap.
+
+    Raises
+    ------
+    InvalidInput
+        If a threshold is no positive number, or reaches half the median nearest-neighbour distance: most memories
+        then share points within delta_m with their neighbour, and independent samples count as repetitions.
+    """
+    for name in ("delta_m", "delta_s"):
+        value = getattr(thresholds, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not 0.0 < value < math.inf:
+            raise InvalidInput(f"{name} = {value} is not allowed; give a distance with 0 < {name} < infinity.")
+        if value >= 0.5 * thresholds.median:
+            other = "memories" if name == "delta_m" else "samples that repeat nothing"
+            raise InvalidInput(
+                f"{name} = {value:g} makes the classes overlap: most {other} are within 2 {name} of another (median "
+                f"nearest-neighbour distance {thresholds.median:.4g}); give {name} < {0.5 * thresholds.median:.4g}."
+            )
+
+
+def checked_depth(depth: float) -> float:
+    """Return the barrier threshold.
+
+    Raises
+    ------
+    InvalidInput
+        Unless 0 < depth < 10.
+    """
+    number = isinstance(depth, (int, float, np.floating)) and not isinstance(depth, bool)
+    if not number or not 0.0 < depth < 10.0:
+        raise InvalidInput(f"depth = {depth} is not allowed; give barriers in units of 1/beta, 0 < depth < 10.")
+    return float(depth)
+
+
+def by_distance(
+    samples: ArrayLike, stored: ArrayLike, *, delta_m: float, delta_s: float, others: ArrayLike | None = None
+) -> Integers:
+    """Classes of samples by their distances to memories and to other samples.
+
+    Parameters
+    ----------
+    samples : (B, N) array
+    stored : (K, N) array
+        The set S.
+    delta_m, delta_s : float
+    others : (J, N) array or None
+        The set S'; None: the samples themselves, each without itself.
+
+    Returns
+    -------
+    label : (B,) int array
+        0 memorised, 1 spurious, 2 generalised.
+
+    Examples
+    --------
+    >>> by_distance([[0.01], [5.0], [5.01], [9.0]], [[0.0], [1.0]], delta_m=0.1, delta_s=0.1).tolist()
+    [0, 1, 1, 2]
+    """
+    x, known = np.asarray(samples, dtype=np.float64), np.asarray(stored, dtype=np.float64)
+    if x.ndim != 2 or known.ndim != 2 or x.shape[1] != known.shape[1] or not len(x) or not len(known):
+        raise InvalidInput(
+            f"samples {x.shape} and memories {known.shape} do not fit; give (B, N) and (K, N) arrays with the same N."
+        )
+    near = nearest_distances(x, known) <= delta_m
+    repeated = nearest_distances(x, None if others is None else np.asarray(others, dtype=np.float64)) <= delta_s
+    return np.where(near, MEMORISED, np.where(repeated, SPURIOUS, GENERALISED)).astype(np.int64)
+
+
+def participation(known: Memories, x: Array, sigma: float) -> float:
+    """Number of memories that the softmax at one point averages over, 1/sum w^2."""
+    at = local(known, x, sigma)
+    return 1.0 / float((at.w**2 / known.counts[at.chosen]).sum())
+
+
+def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: float, depth: float = DEPTH) -> Labels:
+    """Classes of attractors by the depth of the barriers around them.
+
+    Parameters
+    ----------
+    known : Memories
+    found : Attractors
+    walls : Barriers
+    delta_m : float
+    depth : float
+        eps, in units of 1/beta.
+
+    Returns
+    -------
+    Labels
+    """
+    eps = checked_depth(depth)
+    valley, spans = valleys(found, walls, eps)
+    span = spans[valley]
+    distance = nearest_distances(found.points, known.points)
+    members = np.array([participation(known, x, found.sigma) for x in found.points])
+    wide = (span > _SPAN * found.sigma) & (members >= 1.0 / eps**2)
+    label = np.where(wide, GENERALISED, np.where(distance <= delta_m, MEMORISED, SPURIOUS)).astype(np.int64)
+    return Labels(label, distance, members, valley, span)

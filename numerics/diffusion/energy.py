@@ -1,0 +1,372 @@
+r"""Energy, score, Hessian and softmax covariance of the exact empirical diffusion law.
+
+With the softmax weights ``w_mu(x) ~ exp(-|x - xi_mu|^2/(2 sigma^2))`` and their mean <xi>,
+
+    E        = -(1/beta) log sum_mu exp(-beta |x - xi_mu|^2),          beta = 1/(2 sigma^2),
+    score    = grad log p = -beta grad E = (<xi> - x)/sigma^2,
+    Hess E   = 2 - (2/sigma^2) Cov_w(xi),
+
+so that x is a minimum if ``x = <xi>`` and the largest eigenvalue of the covariance is below sigma^2.  The sum is over
+memories, not their mean: the energy of an isolated memory is 0.  Blocks of at most 32 MB are held at a time.
+
+Source: Pham and others, arXiv:2505.21777; the mean-shift form is Cheng, IEEE PAMI 17, 790 (1995).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numerics.diffusion.memories import BLOCK, Memories, beta_of, blocks, checked_sigma
+from theory.errors import InvalidInput
+
+__all__ = [
+    "Local",
+    "Softmax",
+    "curvatures",
+    "divergence",
+    "energies",
+    "half_inverse",
+    "half_spectrum",
+    "hessian",
+    "local",
+    "neighbourhoods",
+    "scores",
+    "softest",
+    "softmax",
+    "softmax_covariance",
+]
+
+Array = NDArray[np.float64]
+
+# Memories whose exponent lies so far below the largest change nothing in double precision, however many there are.
+_NEGLIGIBLE = 55.0
+_LIGHT = 1e-17  # weights that second moments can do without
+_SINGULAR = 1e-9
+
+
+class Local(NamedTuple):
+    """The softmax at one point, summed over the differences themselves.
+
+    Attributes
+    ----------
+    chosen : (k,) int array
+        Memories whose weight is not negligible.
+    w : (k,) array
+        Their weights.
+    energy : float
+    shift : (N,) array
+        <xi> - x, which vanishes to rounding at a fixed point.
+    spread : float
+        Mean distance of the memories from x under the weights.
+    differences : (k, N) array or None
+        chosen memories minus x, where they fit a block.
+    """
+
+    chosen: NDArray[np.int64]
+    w: Array
+    energy: float
+    shift: Array
+    spread: float
+    differences: Array | None
+
+
+class Softmax(NamedTuple):
+    """Softmax averages at B points.
+
+    Attributes
+    ----------
+    energy : (B,) array
+    mean : (B, N) array
+        <xi>, where one mean-shift step leads.
+    largest : (B,) array
+        Largest weight of a single memory.
+    nearest : (B,) int array
+        The memory that has it.
+    variance : (B,) array
+        Trace of the covariance; over sigma^2, a bound on how far the Hessian's eigenvalues lie below 2 (in halves).
+    """
+
+    energy: Array
+    mean: Array
+    largest: Array
+    nearest: NDArray[np.int64]
+    variance: Array
+
+
+def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) -> Softmax:
+    """Energy and softmax mean at every point, in blocks.
+
+    Parameters
+    ----------
+    known : Memories
+    x : (B, N) array
+    sigma : float
+        Standard deviation of the noise.
+    limit : int
+        Elements of one block of exponents.
+
+    Returns
+    -------
+    Softmax
+
+    Raises
+    ------
+    InvalidInput
+        For points of another dimension, or sigma out of range.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0], [1.0]])
+    >>> found = softmax(pair, [[0.0]], 1.0)
+    >>> round(float(found.energy[0]), 12) == round(1 - 2 * math.log(2), 12), float(found.mean[0, 0])
+    (True, 0.0)
+    """
+    points = checked_points(known, x)
+    beta = beta_of(sigma)
+    size, K = len(points), known.K
+    energy, mean = np.empty(size), np.empty((size, known.N))
+    largest, nearest = np.empty(size), np.zeros(size, dtype=np.int64)
+    variance = np.empty(size)
+    bias = known.log_counts - beta * known.squares
+    # Tall blocks: all memories at once where they fit, else as many as leave room for 64 points.
+    columns = blocks(K, 64, limit=limit)
+    for rows in blocks(size, min(K, columns[0].stop), limit=limit):
+        a = points[rows] - known.centre
+        top, total = np.full(len(a), -np.inf), np.zeros(len(a))
+        shift, best, second = np.zeros_like(a), np.full(len(a), -np.inf), np.zeros(len(a))
+        scaled = 2.0 * beta * a
+        offset = (scaled @ known.centre)[:, None]
+        for part in columns:
+            exponent = scaled @ known.points[part].T
+            exponent -= offset
+            exponent += bias[part]
+            peak = exponent.max(1)
+            where = exponent.argmax(1)
+            better = peak > best
+            nearest[rows][better] = where[better] + part.start
+            best = np.maximum(best, peak)
+            new = np.maximum(top, peak)
+            exponent -= new[:, None]
+            np.exp(exponent, out=exponent)
+            fade = np.exp(top - new)
+            total = total * fade + exponent.sum(1)
+            shift = shift * fade[:, None] + exponent @ known.points[part]
+            second = second * fade + exponent @ known.squares[part]
+            top = new
+        mean[rows] = shift / total[:, None]
+        energy[rows] = np.einsum("ij,ij->i", a, a) - (top + np.log(total)) / beta
+        largest[rows] = np.exp(best - top) / total
+        variance[rows] = np.maximum(second / total - ((mean[rows] - known.centre) ** 2).sum(1), 0.0)
+    return Softmax(energy, mean, largest, nearest, variance)
+
+
+def checked_points(known: Memories, x: ArrayLike) -> Array:
+    """Return points as a (B, N) float64 array.
+
+    Raises
+    ------
+    InvalidInput
+        If their shape does not fit the memories.
+    """
+    points = np.asarray(x, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != known.N:
+        raise InvalidInput(f"x has shape {points.shape}; give points of the memories' dimension, shape (B, {known.N}).")
+    return points
+
+
+def energies(known: Memories, x: ArrayLike, sigma: float) -> Array:
+    """Energy E at every point, (B,)."""
+    return softmax(known, x, sigma).energy
+
+
+def scores(known: Memories, x: ArrayLike, sigma: float) -> Array:
+    """Exact empirical score, the gradient of log p at noise sigma, (B, N)."""
+    points = checked_points(known, x)
+    return (softmax(known, points, sigma).mean - points) / checked_sigma(sigma) ** 2
+
+
+def neighbourhoods(known: Memories, x: Array, sigma: float) -> Iterator[NDArray[np.int64]]:
+    """Yield for every point (B, N) the memories whose weight is not negligible, found in blocks of points."""
+    beta = beta_of(sigma)
+    bias = known.log_counts - beta * known.squares
+    for rows in blocks(len(x), known.K):
+        scaled = 2.0 * beta * (x[rows] - known.centre)
+        exponent = scaled @ known.points.T
+        exponent -= (scaled @ known.centre)[:, None]
+        exponent += bias
+        exponent -= exponent.max(1)[:, None]
+        for row in exponent:
+            yield np.flatnonzero(row > -_NEGLIGIBLE)
+
+
+def local(known: Memories, x: Array, sigma: float, chosen: NDArray[np.int64] | None = None) -> Local:
+    """Energy, weights and mean shift at one point (N,).
+
+    Parameters
+    ----------
+    chosen : (k,) int array or None
+        Memories that matter; None: they are found.
+    """
+    point = np.asarray(x, dtype=np.float64)
+    beta = beta_of(sigma)
+    if chosen is None:
+        chosen = next(neighbourhoods(known, checked_points(known, point[None, :]), sigma))
+    square = np.empty(len(chosen))
+    parts = blocks(len(chosen), known.N, limit=BLOCK // 4)
+    for rows in parts:
+        d = known.points[chosen[rows]]
+        d -= point
+        square[rows] = np.einsum("ij,ij->i", d, d)
+    exponent = known.log_counts[chosen] - beta * square
+    top = float(exponent.max())
+    w = np.exp(exponent - top)
+    total = float(w.sum())
+    w /= total
+    kept = d if len(parts) == 1 else None
+    shift = w @ d if kept is not None else _mean_of(known, chosen, w, point)
+    return Local(chosen, w, -(top + math.log(total)) / beta, shift, float(w @ np.sqrt(square)), kept)
+
+
+def _mean_of(known: Memories, chosen: NDArray[np.int64], w: Array, point: Array) -> Array:
+    shift = np.zeros(known.N)
+    for rows in blocks(len(chosen), known.N, limit=BLOCK // 4):
+        shift += w[rows] @ (known.points[chosen[rows]] - point)
+    return shift
+
+
+def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, at: Local | None = None) -> Array:
+    """Covariance of the memories under the softmax weights at one point.
+
+    Returns
+    -------
+    covariance : (N, N) array
+    """
+    point = np.asarray(x, dtype=np.float64)
+    here = local(known, point, sigma) if at is None else at
+    mean = point + here.shift
+    if here.differences is not None:
+        heavy = here.w > _LIGHT
+        d = here.differences[heavy]
+        d -= here.shift
+        d *= np.sqrt(here.w[heavy])[:, None]
+        return np.asarray(d.T @ d)
+    out = np.zeros((known.N, known.N))
+    for rows in blocks(len(here.chosen), known.N, limit=BLOCK // 4):
+        d = known.points[here.chosen[rows]] - mean
+        d *= np.sqrt(here.w[rows])[:, None]
+        out += d.T @ d
+    return out
+
+
+def hessian(known: Memories, x: ArrayLike, sigma: float) -> Array:
+    """Hessian of E at one point, (N, N); an isolated memory has twice the unit matrix."""
+    covariance = softmax_covariance(known, x, sigma)
+    return 2.0 * np.eye(known.N) - 2.0 / checked_sigma(sigma) ** 2 * covariance
+
+
+def divergence(known: Memories, x: ArrayLike, sigma: float) -> float:
+    """Divergence of the score at one point, -N/sigma^2 + Tr Cov_w/sigma^4."""
+    s2 = checked_sigma(sigma) ** 2
+    return -known.N / s2 + float(np.trace(softmax_covariance(known, x, sigma))) / s2**2
+
+
+def _rows(known: Memories, x: Array, at: Local) -> Array:
+    """Rows d such that the covariance is d' d; one per memory whose weight is not negligible, (k, N)."""
+    return np.asarray((known.points[at.chosen] - (x + at.shift)) * np.sqrt(at.w)[:, None])
+
+
+def half_spectrum(known: Memories, x: Array, sigma: float, at: Local) -> tuple[Array, Array]:
+    """Eigenvalues of half the Hessian, 1 - Cov_w/sigma^2, that differ from 1, rising, and their directions.
+
+    From the smaller of two matrices: N x N, or one row per memory whose weight is not negligible.
+
+    Returns
+    -------
+    values : (r,) array
+    directions : (N, r) array
+        Orthonormal columns; in the space orthogonal to them the eigenvalue is 1.
+    """
+    s2 = checked_sigma(sigma) ** 2
+    if len(at.chosen) >= known.N:
+        value, vector = np.linalg.eigh(softmax_covariance(known, x, sigma, at=at))
+        return 1.0 - value[::-1] / s2, vector[:, ::-1]
+    d = _rows(known, x, at)
+    value, vector = np.linalg.eigh(d @ d.T)
+    # Directions of tiny variance are left out: their eigenvalue is 1 and their direction would be rounding.
+    keep = value > max(1e-13 * float(value[-1]), 1e-300)
+    value, vector = value[keep][::-1], vector[:, keep][:, ::-1]
+    return 1.0 - value / s2, d.T @ (vector / np.sqrt(value))
+
+
+def half_inverse(known: Memories, x: Array, sigma: float, at: Local) -> tuple[Array, float] | None:
+    """Half the Hessian's inverse times the mean shift (Newton's step), and its smallest eigenvalue.
+
+    None where the Hessian is not positive, or nearly singular.  The smaller of the two matrices is factorised.
+    """
+    s2 = sigma**2
+    if len(at.chosen) >= known.N:
+        half = np.eye(known.N) - softmax_covariance(known, x, sigma, at=at) / s2
+        low = float(np.linalg.eigvalsh(half)[0])
+        return (np.asarray(np.linalg.solve(half, at.shift), float), low) if low > _SINGULAR else None
+    d = _rows(known, x, at)
+    dual = np.eye(len(d)) - d @ d.T / s2
+    low = float(np.linalg.eigvalsh(dual)[0])  # its other eigenvalues are one, as those of the Hessian
+    return (at.shift + d.T @ np.linalg.solve(dual, d @ at.shift) / s2, min(low, 1.0)) if low > _SINGULAR else None
+
+
+def curvatures(known: Memories, x: ArrayLike, sigma: float) -> Array:
+    """Eigenvalues of the Hessian of E at one point, rising.
+
+    Returns
+    -------
+    eigenvalues : (N,) array
+    """
+    point = np.asarray(x, dtype=np.float64)
+    values, _ = half_spectrum(known, point, sigma, local(known, point, sigma))
+    return np.sort(np.concatenate([2.0 * values, np.full(known.N - len(values), 2.0)]))
+
+
+def softest(known: Memories, x: ArrayLike, sigma: float, *, lanczos_above: int = 1000) -> tuple[float, Array]:
+    """Smallest eigenvalue of the Hessian of E at one point, and its direction.
+
+    Where both the dimension and the number of memories that matter exceed `lanczos_above`, no matrix is formed: Lanczos
+    iteration on products of the covariance with vectors.
+
+    Returns
+    -------
+    eigenvalue : float
+    direction : (N,) array
+        Of unit length.
+    """
+    point = np.asarray(x, dtype=np.float64)
+    at = local(known, point, sigma)
+    if min(known.N, len(at.chosen)) > lanczos_above:
+        return _softest_by_lanczos(known, point, sigma, at)
+    values, directions = half_spectrum(known, point, sigma, at)
+    if not len(values):
+        return 2.0, np.eye(1, known.N)[0]
+    return 2.0 * float(values[0]), directions[:, 0]
+
+
+def _softest_by_lanczos(known: Memories, point: Array, sigma: float, at: Local) -> tuple[float, Array]:
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    mean = point + at.shift
+
+    def times(v: Array) -> Array:
+        out = np.zeros(known.N)
+        for rows in blocks(len(at.chosen), known.N, limit=BLOCK // 4):
+            d = known.points[at.chosen[rows]] - mean
+            out += d.T @ (at.w[rows] * (d @ v.ravel()))
+        return out
+
+    operator = LinearOperator((known.N, known.N), matvec=times, dtype=np.float64)
+    start = 1.0 + 0.5 * np.cos(np.arange(known.N))
+    value, vector = eigsh(operator, k=1, which="LA", v0=start, tol=1e-12)
+    return 2.0 - 2.0 / sigma**2 * float(value[0]), vector[:, 0] / float(np.linalg.norm(vector[:, 0]))

@@ -1,0 +1,378 @@
+r"""From memorising to generalising: what a score that knows K points generates, as a record.
+
+One `Trial` is one training set S of K points and one score: that of a trained network, or the exact empirical one.  It
+generates synthetic sets S' of as many samples as S has points (16 at least), ends every sample with a denoising step
+at noise sigma, and classifies it by its distances,
+
+    memorised: nearest point of S within delta_m;  spurious: not memorised, and nearest other sample of S' within
+    delta_s;  generalised: neither,
+
+with thresholds from the histogram of nearest-neighbour distances of S (`propose_thresholds`): a score that generates
+fresh points of the data's law is taken for memorising, or for repeating itself, with less than 5 % probability.
+For the exact score the attractors of its energy are classified by their barriers as well (`census`).
+
+Source: Pham and others, arXiv:2505.21777.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numerics.diffusion.census import census
+from numerics.diffusion.classify import CLASSES, Thresholds, by_distance, propose_thresholds
+from numerics.diffusion.data import read_data
+from numerics.diffusion.energy import softmax
+from numerics.diffusion.flow import Score, exact_score, noise_levels, probability_flow
+from numerics.diffusion.memories import Memories, circle, memories, nearest_distances
+from numerics.diffusion.neural import Training, train
+from numerics.diffusion.probes import Probes, probe
+from numerics.estimate import Measurement, fraction, mean
+from numerics.provenance import provenance
+from numerics.rng import gaussians, permutation, stream, words
+from theory.errors import InvalidInput
+
+__all__ = ["SOURCES", "Generalisation", "Source", "Trial", "default_loads", "describe"]
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+SOURCES = ("network", "exact")
+
+_SIGMA = 0.05  # of the data's extent
+_HIGH = 5.0
+_SMALLEST = 16  # samples of a synthetic set
+_FLOW = 24  # steps of the sampler
+_CENSUS, _CENSUS_SIZE = 2000, 40_000  # points, and numbers in all, whose barriers take seconds
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where training sets come from.
+
+    Attributes
+    ----------
+    data : str
+        Name of a data set or a file.
+    total : int or None
+        Points there are; None: any number (circle).
+    N : int
+    extent : float
+        Root mean square distance of the points from their mean.
+    fingerprint : str
+        Of a file's content; empty for data sets by name.
+    key : str or None
+        Array of a .npz file.
+    """
+
+    data: str
+    total: int | None
+    N: int
+    extent: float
+    fingerprint: str = ""
+    key: str | None = None
+
+    def points(self, K: int, seed: int) -> Array:
+        """Training set of K points; smaller sets of one seed are parts of larger ones."""
+        if self.data == "circle":
+            return circle(K, seed=seed)
+        if self.data == "digits":
+            return memories(read_data("digits", K=K, seed=seed), duplicates="drop").points
+        known = memories(read_data(self.data, key=self.key), duplicates="drop").points
+        return np.ascontiguousarray(known[permutation(stream("training set", int(seed)), len(known))[:K]])
+
+
+def describe(data: str, *, key: str | None = None) -> Source:
+    """Look at a data set once.
+
+    Raises
+    ------
+    InvalidInput
+        For a file that is missing or holds no points, NaN, points that occur twice, or fewer than two.
+    """
+    if data == "circle":
+        return Source(data, None, 2, 1.0)
+    known = memories(read_data(data, key=key))
+    if known.K < 2:
+        raise InvalidInput(f"'{data}' holds one point, which every score memorises; give at least 2 distinct points.")
+    extent = math.sqrt(float(known.squares.mean()))
+    mark = "" if data == "digits" else hashlib.sha256(known.points.tobytes()).hexdigest()[:12]
+    return Source(data, known.K, known.N, float(f"{extent:.12g}"), mark, key)
+
+
+def default_loads(source: Source) -> list[int]:
+    """Numbers of training points, tripling from 2 to all (to 1458 on the circle).
+
+    Examples
+    --------
+    >>> default_loads(Source("points.npy", 100, 5, 1.0))
+    [2, 6, 18, 54, 100]
+    """
+    last = 1458 if source.total is None else source.total
+    return sorted({min(2 * 3**k, last) for k in range(20)})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training set, one score.
+
+    Attributes
+    ----------
+    source : Source
+    K : int
+        Training points.
+    score : {'network', 'exact'}
+    sigma : float or None
+        Noise at which samples end; None: 0.05 of the data's extent.
+    seed : int
+        Names training set, network, and samples.
+    samples : int
+        At least; whole synthetic sets are drawn.
+    probes, trials : int
+        Samples of each class whose critical noise and curvature are measured, and trials of each.
+    delta_m, delta_s : float or None
+        None: from the training set.
+    training : Training
+        Of a network (its own seed does not matter).
+    """
+
+    source: Source
+    K: int
+    score: str = "network"
+    sigma: float | None = None
+    seed: int = 0
+    samples: int = 256
+    probes: int = 8
+    trials: int = 10
+    delta_m: float | None = None
+    delta_s: float | None = None
+    training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        if self.score not in SOURCES:
+            raise InvalidInput(f"score = '{self.score}' is not known; choose one of {', '.join(SOURCES)}.")
+        top = self.source.total or 10**6
+        if isinstance(self.K, bool) or not isinstance(self.K, int) or not 2 <= self.K <= top:
+            raise InvalidInput(f"K = {self.K} is not allowed; give a number of training points, 2 <= K <= {top}.")
+        if not 0.0 < self.noise < self.highest / 4.0:
+            raise InvalidInput(
+                f"sigma = {self.sigma} is not allowed; give the noise at which samples end, 0 < sigma < "
+                f"{self.highest / 4.0:g} (a quarter of the noise at which they begin)."
+            )
+        for name, low, top in (("samples", 2, 10**6), ("probes", 1, 10**4), ("trials", 2, 10**4), ("seed", 0, 2**63)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= top:
+                raise InvalidInput(f"{name} = {value} is not allowed; give a whole number, {low} to {top}.")
+        for name in ("delta_m", "delta_s"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < math.inf:
+                raise InvalidInput(f"{name} = {value} is not allowed; give a distance with 0 < {name} < infinity.")
+
+    @property
+    def N(self) -> int:
+        """Dimension."""
+        return self.source.N
+
+    @property
+    def start(self) -> str:
+        """What is drawn from, for progress."""
+        return f"{self.score} score, K = {self.K}, seed {self.seed}"
+
+    @property
+    def noise(self) -> float:
+        """Noise at which samples end."""
+        return _SIGMA * self.source.extent if self.sigma is None else self.sigma
+
+    @property
+    def highest(self) -> float:
+        """Noise at which samples begin."""
+        return _HIGH * self.source.extent
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """Everything the record depends on, as JSON types."""
+        how = asdict(self.training)
+        del how["threads"], how["seed"]
+        out = asdict(self) | {"sigma": self.noise, "training": how if self.score == "network" else None}
+        if self.source.fingerprint:  # of a file, what it holds, not its name
+            out["source"] |= {"data": "file", "key": None}
+        return out
+
+    @property
+    def key(self) -> str:
+        """Name of the record, fit for a file name.
+
+        Examples
+        --------
+        >>> Trial(Source("circle", None, 2, 1.0), 9, "exact").key
+        'generalise_circle_exact_K9_seed0_...'
+        """
+        text = repr(sorted(self.declared.items(), key=lambda item: item[0]))
+        mark = hashlib.sha256(text.encode()).hexdigest()[:10]
+        data = "file" if self.source.fingerprint else self.source.data
+        return f"generalise_{data}_{self.score}_K{self.K}_seed{self.seed}_{mark}"
+
+    def matches(self, record: Any) -> bool:
+        """Whether a record is the one declared here."""
+        return isinstance(record, Generalisation) and record.declared == self.declared
+
+    def run(
+        self, *, workers: int = 1, checkpoint: Path | None = None, progress: Progress | None = None
+    ) -> Generalisation:
+        """Train or take the exact score, generate, classify and probe.
+
+        Parameters
+        ----------
+        workers : int
+            Of no effect: results do not depend on it.
+        checkpoint : Path or None
+            File of the network, while it is trained and after.
+        progress : callable or None
+        """
+        began = time.perf_counter()
+        points = self.source.points(self.K, self.seed)
+        limits = propose_thresholds(points, delta_m=self.delta_m, delta_s=self.delta_s)
+        known = memories(points)
+        loss, score = None, exact_score(known)
+        if self.score == "network":
+            how = Training(**{**asdict(self.training), "seed": self.seed})
+            net = train(points, how, low=0.5 * self.noise, high=self.highest, checkpoint=checkpoint, progress=progress)
+            loss, score = net.loss, net.score
+        if progress is not None:
+            progress("samples", 0, 1)
+        sets = self._generated(known, score)
+        label = np.concatenate([by_distance(s, points, delta_m=limits.delta_m, delta_s=limits.delta_s) for s in sets])
+        drawn = np.concatenate(sets)
+        measurements = {name: fraction(label == k) for k, name in enumerate(CLASSES)}
+        spectra: dict[str, list[float]] = {}
+        for k, name in enumerate(CLASSES):
+            of_class = np.flatnonzero(label == k)[: self.probes]
+            if len(of_class):
+                if progress is not None:
+                    progress(f"{name} samples", k, 3)
+                at = probe(
+                    score,
+                    drawn[of_class],
+                    self.noise,
+                    delta=limits.delta_m,
+                    high=self.highest,
+                    trials=self.trials,
+                    seed=self.seed,
+                )
+                measurements |= {f"{what} {name}": value for what, value in _summary(at).items()}
+                spectra[name] = [float(f"{v:.6g}") for v in at.curvature.mean(0)]
+        if self.score == "exact" and self.K <= _CENSUS and self.K * self.N <= _CENSUS_SIZE:
+            shares = census(known, self.noise, delta_m=self.delta_m, delta_s=self.delta_s, samples=2).fractions()
+            n = self.K
+            for name, share in shares["basins"].items():
+                measurements[f"basins {name}"] = fraction(np.arange(n) < round(share * n))
+        near = np.quantile(nearest_distances(drawn, points), (0.05, 0.25, 0.5, 0.75, 0.95))
+        return Generalisation(
+            self.declared, self.K, self.N, limits, measurements, spectra, near.tolist(), loss, {},
+            provenance(time.perf_counter() - began),
+        )  # fmt: skip
+
+    def _generated(self, known: Memories, score: Score) -> list[Array]:
+        """Synthetic sets, each ended by one denoising step at sigma."""
+        size = max(self.K, _SMALLEST)
+        count = -(-self.samples // size)
+        noise = gaussians(stream("generalise", self.seed, "noise"), rows=count * size, columns=self.N)
+        if self.score == "exact":  # the flow of the exact score ends in its law at sigma: a memory plus noise
+            pick = words(stream("generalise", self.seed, "memory"), rows=count * size, columns=1)[:, 0]
+            chosen = (pick.astype(np.float64) * 2.0**-32 * known.K).astype(np.int64)
+            drawn = softmax(known, known.points[chosen] + self.noise * noise, self.noise).mean
+        else:
+            spread = math.sqrt(self.highest**2 + float(known.squares.mean()) / self.N)
+            x = probability_flow(score, known.centre + spread * noise, noise_levels(self.highest, self.noise, _FLOW))
+            drawn = x + self.noise**2 * score(x, self.noise)
+        return np.split(drawn, count)
+
+
+def _summary(at: Probes) -> dict[str, Measurement]:
+    """Means over the samples of one class, with standard errors; log volumes of those that came back at all."""
+    low = at.critical.levels[0]
+    found = {"critical_noise": at.critical.level, "radius": at.critical.radius, "softest": at.curvature[:, 0]}
+    found["curvature"] = at.curvature.mean(1)
+    found["t_c"] = 0.5 * np.log1p(at.critical.level**2)
+    out = {name: mean(values) for name, values in found.items()}
+    out["survived"] = fraction(at.critical.level > low * (1.0 + 1e-12))
+    returned = np.isfinite(at.log_volume)
+    if returned.any():
+        out["log_volume"] = mean(at.log_volume[returned])
+    return out
+
+
+@dataclass(frozen=True)
+class Generalisation:
+    """Record of one trial.
+
+    Attributes
+    ----------
+    declared : dict
+        The trial.
+    K, N : int
+    thresholds : Thresholds
+    measurements : dict of Measurement
+        Fractions of samples by class name; 'basins CLASS', of memories, by where they lead (exact score, sets that
+        are not large); and per class, as 'critical_noise CLASS', means over probed samples: critical noise, t_c =
+        log(1 + sigma^2)/2, basin radius, log_volume (of those that ever came back; 'survived' is the fraction above
+        the lowest level), and the softest and the mean eigenvalue of the Hessian of E.
+    spectra : dict of list of float
+        Class -> eigenvalues of the Hessian of E, averaged in order.
+    nearest : list of float
+        5, 25, 50, 75, 95 % quantiles of the samples' distances to the training set.
+    loss : float or None
+        Of the network.
+    values : dict
+        Empty.
+    provenance : dict
+    kind : str
+    """
+
+    declared: dict[str, Any]
+    K: int
+    N: int
+    thresholds: Thresholds
+    measurements: dict[str, Measurement]
+    spectra: dict[str, list[float]]
+    nearest: list[float]
+    loss: float | None
+    values: dict[str, Any] = field(repr=False)
+    provenance: dict[str, Any] = field(repr=False)
+    kind: str = "generalisation"
+
+    def __getitem__(self, name: str) -> Measurement:
+        if name not in self.measurements:
+            raise InvalidInput(f"'{name}' was not measured; the record has {', '.join(self.measurements)}.")
+        return self.measurements[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        data["thresholds"] = self.thresholds.to_json()
+        data["measurements"] = {name: m.to_json() for name, m in self.measurements.items()}
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Generalisation:
+        """Inverse of `to_json`.
+
+        Raises
+        ------
+        InvalidInput
+            If entries are missing or unknown.
+        """
+        if set(data) != {f.name for f in fields(cls)}:
+            raise InvalidInput("this is no record of a generalisation trial; run it again.")
+        entries = dict(data)
+        entries["thresholds"] = Thresholds(**data["thresholds"])
+        entries["measurements"] = {n: Measurement.from_json(m) for n, m in data["measurements"].items()}
+        return cls(**entries)

@@ -1,0 +1,143 @@
+r"""What is asked of samples of any score: how much noise they survive, how large and how sharp their basins are.
+
+The score is a function of points and noise, exact or learnt.  With the denoised estimate ``D(x) = x + sigma^2 score``,
+half the Hessian of the energy ``E = -2 sigma^2 log p`` is ``1 - dD/dx`` (for the exact score, ``1 - Cov_w/sigma^2``).
+The Jacobian of a network need not be symmetric, and its symmetric part is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+
+from numerics.diffusion.critical import Critical, critical_noise, flow_back
+from numerics.diffusion.flow import Score, denoised, noise_levels
+from numerics.diffusion.memories import checked_sigma
+
+__all__ = ["Probes", "log_survived_volume", "probe", "score_curvatures"]
+
+Array = NDArray[np.float64]
+
+_STEP = 1e-4  # of sigma, for differences
+
+
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """Measurements at B points.
+
+    Attributes
+    ----------
+    critical : Critical
+    log_volume : (B,) array
+        See `log_survived_volume`; -inf where no trial came back at the lowest level.
+    curvature : (B, N) array
+        Eigenvalues of the Hessian of E, rising.
+    """
+
+    critical: Critical
+    log_volume: Array
+    curvature: Array
+
+
+def score_curvatures(score: Score, x: Array, sigma: float) -> Array:
+    """Eigenvalues of the Hessian of E at every point, for any score, by central differences.
+
+    Parameters
+    ----------
+    score : callable
+    x : (B, N) array
+    sigma : float
+
+    Returns
+    -------
+    values : (B, N) array
+        Rising; 2 in every direction at an isolated memory, 0 along a flat valley.
+
+    Examples
+    --------
+    >>> score_curvatures(lambda x, sigma: -x / (1.0 + sigma**2), np.zeros((1, 2)), 1.0).round(6).tolist()
+    [[1.0, 1.0]]
+    """
+    h = _STEP * checked_sigma(sigma)
+    B, N = x.shape
+    out = np.empty((B, N))
+    for b in range(B):
+        shifted = np.concatenate([x[b] + h * np.eye(N), x[b] - h * np.eye(N)])
+        at = denoised(score, shifted, sigma)
+        jacobian = (at[:N] - at[N:]) / (2.0 * h)  # row i: derivative in direction i
+        out[b] = np.linalg.eigvalsh(2.0 * np.eye(N) - (jacobian + jacobian.T))
+    return out
+
+
+def log_survived_volume(found: Critical, N: int) -> Array:
+    """Logarithm of the volume of the points from which the flow leads back, as far as trials saw it, (B,).
+
+    Along each trial's direction the set is cut off at the highest level that the point survived, so that this is a
+    lower bound up to the statistics of the trials; N-th powers of radii make it that of the best directions.
+
+    Parameters
+    ----------
+    found : Critical
+        With base = 0.
+    N : int
+        Dimension.
+
+    Returns
+    -------
+    log_volume : (B,) array
+
+    Examples
+    --------
+    >>> from numerics.diffusion.critical import critical_noise
+    >>> back = lambda x, sigma: np.where(np.abs(x) < 1.0, 0.0, 9.0)
+    >>> found = critical_noise([[0.0]], np.geomspace(0.01, 10, 200), back, delta=0.1, trials=400)
+    >>> bool(abs(np.exp(log_survived_volume(found, 1)[0]) - 2.0) < 1.5)
+    True
+    """
+    share = found.recovered.copy()
+    share[:-1] -= found.recovered[1:]
+    with np.errstate(divide="ignore"):
+        weight = np.log(np.maximum(share, 0.0))
+    radius = N * np.log(found.levels * math.sqrt(N))
+    ball = 0.5 * N * math.log(math.pi) - float(gammaln(0.5 * N + 1.0))
+    return np.asarray(ball + logsumexp(weight + radius[:, None], axis=0), dtype=np.float64)
+
+
+def probe(
+    score: Score,
+    x: Array,
+    sigma: float,
+    *,
+    delta: float,
+    high: float,
+    trials: int = 10,
+    levels: int = 24,
+    steps: int = 12,
+    seed: int = 0,
+) -> Probes:
+    """Noise to `high` and back, and curvatures at sigma, of every point.
+
+    Parameters
+    ----------
+    score : callable
+    x : (B, N) array
+    sigma : float
+        Where flows end and curvatures are taken.
+    delta : float
+        Returned: within this distance.
+    high : float
+        Highest noise; the lowest is a quarter of sigma, below which a step of denoising does what the flow does.
+    trials, levels, steps, seed : int
+
+    Returns
+    -------
+    Probes
+    """
+    rising = noise_levels(high, 0.25 * sigma, levels - 1)[::-1]
+    back = flow_back(score, low=sigma, steps=steps)
+    found = critical_noise(x, rising, back, delta=delta, trials=trials, seed=seed)
+    return Probes(found, log_survived_volume(found, x.shape[1]), score_curvatures(score, x, sigma))

@@ -1,0 +1,92 @@
+r"""Critical time, basin volume and curvature of memorised, spurious and generalised samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from numerics.diffusion.classify import CLASSES
+from numerics.diffusion.generalisation import Generalisation
+from paper_figures.pham2025.panels import COLOURS, MARKERS, against
+from paper_figures.pham2025.trials import CIRCLE, DIGITS, WIDE, exact, network
+from paper_figures.plan import Results, Sizes, Spec
+from paper_figures.style import letter
+
+__all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
+
+CLAIM = (
+    "At equal K memorised samples survive more noise than spurious ones, and these more than generalised ones; so do "
+    "the logarithms of their basin volumes, and the curvatures of the energy at them."
+)
+COST = "redraw: 3 s; networks and exact scores anew: 4 min of one core; --quick: 30 s"
+TOLERANCE = "two standard errors over samples and training sets, where a class has samples at that K"
+
+# Training sets per number of training points: those where classes coexist.
+FULL: Sizes = {4: 3, 9: 3, 18: 3, 36: 3, 100: 3, 300: 2}
+QUICK: Sizes = {12: 1, 60: 1}
+
+_STEPS = 3000
+_PANELS = {
+    "t_c": r"critical time $t_c$",
+    "log_volume": r"log basin volume",
+    "curvature": "mean curvature",
+}
+
+
+def spec(sizes: Sizes) -> Spec:
+    """Exact scores and networks on both data sets."""
+    ring = {K: n for K, n in sizes.items() if K <= 100}
+    images = {K: min(n, 2) for K, n in sizes.items() if K not in (4, 18)}
+    return Spec(
+        simulations={
+            "circle exact": [t for K, n in ring.items() for t in exact(CIRCLE, K, n)],
+            "circle network": [t for K, n in ring.items() for t in network(CIRCLE, K, n, steps=_STEPS)],
+            "digits exact": [t for K, n in images.items() for t in exact(DIGITS, K, n, sigma=WIDE)],
+            "digits network": [t for K, n in images.items() for t in network(DIGITS, K, n, steps=_STEPS)],
+        }
+    )
+
+
+def draw(results: Results) -> Figure:
+    """Circle above, digits below; spectra of digits in the last panel."""
+    found = results.records
+    figure = Figure(figsize=(7.0, 4.2))
+    rows = figure.subplots(2, 3)
+    for row, data in zip(rows, ("circle", "digits"), strict=True):
+        for axes, (what, label) in zip(row, _PANELS.items(), strict=True):
+            for score, filled in (("exact", False), ("network", True)):
+                _per_class(axes, found[f"{data} {score}"], what, filled=filled)
+            axes.set(xscale="log", ylabel=f"{label}, {data}")
+    for axes in rows[:, 0]:
+        axes.set_yscale("log")
+    for axes, mark in zip(rows.ravel(), "abcdef", strict=True):
+        axes.set_xlabel("training points $K$")
+        letter(axes, f"({mark})", x=0.97, ha="right")
+    handles = [Line2D([], [], color=COLOURS[n], marker=MARKERS[n], linestyle="", label=n) for n in CLASSES]
+    handles += [
+        Line2D([], [], color="gray", marker="o", markerfacecolor="white", linestyle="--", linewidth=0.7, label="exact"),
+        Line2D([], [], color="gray", marker="o", linewidth=0.7, label="trained network"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    return figure
+
+
+def _per_class(axes: Axes, records: Sequence[Generalisation], what: str, *, filled: bool) -> None:
+    for shift, name in enumerate(CLASSES):
+        K, value, error = against(records, f"{what} {name}")
+        look: dict[str, Any] = {"color": COLOURS[name], "linestyle": "-" if filled else "--"}
+        axes.errorbar(
+            K * np.exp(0.05 * (shift - 1)),
+            value,
+            yerr=error,
+            fmt=MARKERS[name],
+            markerfacecolor=COLOURS[name] if filled else "white",
+            linewidth=0.6,
+            elinewidth=0.7,
+            **look,
+        )

@@ -1,0 +1,132 @@
+"""Classes of attractors and samples, thresholds, and the census of data sets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from numerics.diffusion.census import census
+from numerics.diffusion.classify import by_distance, participation, propose_thresholds
+from numerics.diffusion.data import read_data
+from numerics.diffusion.energy import curvatures
+from numerics.diffusion.memories import circle, memories
+from theory.errors import InvalidInput, MissingExtra
+
+
+def test_the_circle_memorises_then_mixes_then_generalises():
+    """sigma = 0.2, K_c = 7.8: two points apart are memories, nine have some between, and 1000 are one flat ring."""
+    two, nine = ([census(circle(K, seed=s), 0.2).labels.counts() for s in range(12)] for K in (2, 9))
+    many = [census(circle(1000, seed=s), 0.2).labels.counts() for s in range(3)]
+    assert sum(c["memorised"] == 2 for c in two) >= 9  # the others lie within 2 sigma and merge: probability 0.13
+    assert all(c["generalised"] == 0 for c in two + nine)
+    assert sum(c["spurious"] >= 1 for c in nine) >= 10
+    assert all(c["memorised"] == c["spurious"] == 0 and c["generalised"] >= 1 for c in many)
+
+
+def test_a_pair_that_merged_is_spurious():
+    found = census([[-1.0, 0.0], [1.0, 0.0]], 1.2)
+    assert found.labels.counts() == {"memorised": 0.0, "spurious": 1.0, "generalised": 0.0}
+    assert found.labels.members[0] == pytest.approx(2.0)
+    assert found.labels.distance[0] == pytest.approx(1.0)
+
+
+def test_memories_are_sharper_than_spurious_states_and_these_than_generalised_ones():
+    """The least curvature: an isolated memory has 2, a merged pair 2 - 2 a^2/sigma^2, the ring almost 0."""
+    memory = census([[-1.0, 0.0], [1.0, 0.0]], 0.2).spectra["memorised"][0]
+    pair = census([[-0.15, 1.0], [0.15, 1.0], [0.0, -1.0]], 0.2).spectra["spurious"][0]
+    valley = census(circle(1000), 0.2).spectra["generalised"][0]
+    assert memory == pytest.approx(2.0)
+    assert pair == pytest.approx(2 - 2 * 0.15**2 / 0.2**2, abs=1e-6)
+    assert memory > pair > valley > 0.0
+
+
+def test_the_rule_by_distance_leaves_the_sample_itself_out():
+    x = np.array([[0.0], [0.05], [2.0], [2.01], [7.0]])
+    assert by_distance(x, [[0.0], [9.0]], delta_m=0.1, delta_s=0.1).tolist() == [0, 0, 1, 1, 2]
+    assert by_distance(x, [[0.0]], delta_m=0.1, delta_s=0.1, others=[[7.05]]).tolist() == [0, 0, 2, 2, 1]
+
+
+def test_fresh_samples_pass_for_memorised_as_rarely_as_promised():
+    """delta_m is below the 5 % quantile of leave-one-out distances; 400 fresh draws, bound at 5 standard errors."""
+    rng = np.random.default_rng(4)
+    data = rng.standard_normal((400, 8))
+    limits = propose_thresholds(data)
+    label = by_distance(rng.standard_normal((400, 8)), data, delta_m=limits.delta_m, delta_s=limits.delta_s)
+    assert (label == 0).mean() < 0.05 + 5 * math.sqrt(0.05 * 0.95 / 400)
+    copies = by_distance(data + 1e-3, data, delta_m=limits.delta_m, delta_s=limits.delta_s)
+    assert (copies == 0).all()
+
+
+def test_participation_counts_memories():
+    known = memories(circle(12, equispaced=True))
+    assert participation(known, np.zeros(2), 0.3) == pytest.approx(12.0)
+    twice = memories([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]], duplicates="count")
+    assert participation(twice, np.zeros(2), 0.3) == pytest.approx(3.0)
+
+
+def test_the_answer_is_the_same_again_and_its_parts_add_up():
+    a, b = (census(circle(40), 0.2).to_json() for _ in range(2))
+    assert a == b
+    assert sum(a["classes"].values()) == a["minima"] == len(a["attractors"])
+    for shares in a["fractions"].values():
+        assert sum(shares.values()) == pytest.approx(1.0)
+    known = memories(circle(40))
+    assert len(a["curvature"]["spurious"]) == 2
+    assert curvatures(known, census(circle(40), 0.2).found.points[0], 0.2).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "sentence"),
+    [
+        ([[1.0, 2.0]], {}, "one memory has no nearest neighbour .* parabola"),
+        ([[0.0], [1.0]], {"delta_m": 0.7}, "delta_m = 0.7 makes the classes overlap"),
+        ([[0.0], [1.0]], {"delta_s": 0.7}, "delta_s = 0.7 makes the classes overlap"),
+        ([[0.0], [1.0]], {"delta_m": -1.0}, "0 < delta_m"),
+        ([[0.0], [1.0]], {"depth": 0.0}, "0 < depth"),
+        ([[0.0], [1.0]], {"samples": 1}, "samples = 1"),
+        ([[0.0], [1.0]], {"duplicates": "keep"}, "refuse, count, drop"),
+    ],
+)
+def test_misuse_is_one_sentence(data, options, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        census(data, 0.2, **options)
+
+
+def test_data_are_read_from_files(tmp_path):
+    points = circle(5)
+    np.save(tmp_path / "a.npy", points)
+    np.savez(tmp_path / "b.npz", x=points, y=points[:2])
+    np.savetxt(tmp_path / "c.csv", points, delimiter=",")
+    np.testing.assert_array_equal(read_data(str(tmp_path / "a.npy")), points)
+    np.testing.assert_array_equal(read_data(str(tmp_path / "b.npz"), key="y"), points[:2])
+    np.testing.assert_allclose(read_data(str(tmp_path / "c.csv"), K=3), points[:3], rtol=1e-15)
+
+
+def test_files_that_cannot_be_read_are_told(tmp_path):
+    (tmp_path / "bad.npy").write_text("no array")
+    np.savez(tmp_path / "two.npz", x=np.zeros(2), y=np.zeros(2))
+    np.save(tmp_path / "a.npy", np.zeros((3, 2)))
+    for name, options, sentence in (
+        ("digit", {}, "did you mean 'digits'"),
+        (str(tmp_path / "none.npy"), {}, "is not a file"),
+        (str(tmp_path / "bad.npy"), {}, "no readable array"),
+        (str(tmp_path / "two.npz"), {}, "name one with --key"),
+        (str(tmp_path / "two.npz"), {"key": "z"}, "has no array 'z'"),
+        (str(tmp_path / "a.npy"), {"K": 7}, "1 <= K <= 3"),
+        ("circle", {"K": 0}, "K = 0"),
+    ):
+        with pytest.raises(InvalidInput, match=sentence):
+            read_data(name, **options)
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    import importlib
+
+    def absent(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.raises(MissingExtra, match=r"pip install 'spinodal\[data\]'"):
+        read_data("digits")

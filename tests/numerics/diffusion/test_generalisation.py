@@ -1,0 +1,163 @@
+"""Classes of generated samples: limits in K, probes against closed forms, records that name what they depend on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from numerics.diffusion.classify import CLASSES
+from numerics.diffusion.critical import Critical
+from numerics.diffusion.energy import curvatures
+from numerics.diffusion.flow import exact_score
+from numerics.diffusion.generalisation import Generalisation, Source, Trial, default_loads, describe
+from numerics.diffusion.memories import circle, memories
+from numerics.diffusion.neural import Training
+from numerics.diffusion.probes import log_survived_volume, probe, score_curvatures
+from theory.errors import InvalidInput
+
+CIRCLE = Source("circle", None, 2, 1.0)
+
+
+def test_curvatures_of_any_score_are_those_of_the_softmax_covariance() -> None:
+    rng = np.random.default_rng(0)
+    known, sigma = memories(rng.standard_normal((30, 4))), 0.7
+    x = rng.standard_normal((6, 4))
+    found = score_curvatures(exact_score(known), x, sigma)
+    exact = np.array([curvatures(known, point, sigma) for point in x])
+    np.testing.assert_allclose(found, np.sort(exact, axis=1), atol=1e-6)
+    assert np.ptp(exact) > 0.1  # not all 2
+
+
+def test_a_gaussian_cloud_is_lost_where_the_flow_shrinks_noise_by_less_than_delta() -> None:
+    # score = -x/(1 + s^2): the flow multiplies x by sqrt((1 + low^2)/(1 + s^2)), and the last step by 1/(1 + low^2).
+    low, delta, N = 0.1, 0.3, 3
+    found = probe(
+        lambda x, s: -x / (1.0 + s * s), np.zeros((4, N)), low, delta=delta, high=20.0, trials=60, levels=120, steps=60
+    )
+    np.testing.assert_allclose(found.curvature, 2.0 * low**2 / (1.0 + low**2), rtol=1e-5)
+    # |x| = s |z| sqrt(1 + low^2)/((1 + low^2) sqrt(1 + s^2)) <= delta, at the 90 % quantile of |z|.
+    rng = np.random.default_rng(0)
+    q = np.quantile(np.linalg.norm(rng.standard_normal((10**5, N)), axis=1), 0.9)
+    r = delta * np.sqrt(1.0 + low**2) / q
+    exact = r / np.sqrt(1.0 - r * r)
+    # 60 trials: the quantile is known to 5 %; five standard errors, four points.
+    assert abs(found.critical.level.mean() / exact - 1.0) < 0.13
+
+
+def test_the_volume_of_a_ball_is_found_from_trials_that_survive() -> None:
+    N, R = 3, 2.0
+    levels = np.geomspace(0.01, 20.0, 2000) / np.sqrt(N)
+    share = (levels * np.sqrt(N) <= R).astype(float)[:, None]
+    nothing = np.zeros(1)
+    found = Critical(levels, share, nothing, nothing, np.array(["crossing"]), nothing, 0.9, 10)
+    assert log_survived_volume(found, N)[0] == pytest.approx(np.log(4.0 / 3.0 * np.pi * R**3), abs=0.02)
+    lost = replace(found, recovered=0.0 * share)
+    assert log_survived_volume(lost, N)[0] == -np.inf
+
+
+@pytest.fixture(scope="module")
+def few() -> Generalisation:
+    return Trial(CIRCLE, 2, "exact", samples=64).run()
+
+
+def test_the_exact_score_memorises_few_points_and_generalises_many(few: Generalisation) -> None:
+    many = Trial(CIRCLE, 1000, "exact", sigma=0.2, samples=200, probes=2).run()
+    assert few["memorised"].value == 1.0
+    assert few["basins memorised"].value == 1.0
+    assert many["generalised"].value > 0.9
+    assert many["basins generalised"].value > 0.9
+    for record in (few, many):
+        assert sum(record[name].value for name in CLASSES) == pytest.approx(1.0, abs=1e-12)
+        assert min(record[name].error for name in CLASSES) > 0.0
+    # Isolated memories are parabolas, and their basins reach far; along the ring there is no curvature.
+    assert few.spectra["memorised"] == pytest.approx([2.0, 2.0], abs=1e-5)
+    assert abs(many["softest generalised"].value) < 0.5
+    assert few["t_c memorised"].value > 10 * many["t_c generalised"].value
+    assert few.loss is None
+
+
+def test_between_there_are_spurious_samples() -> None:
+    trial = Trial(CIRCLE, 9, "exact", sigma=0.2, samples=64, probes=4)
+    record = trial.run()
+    assert record["basins spurious"].value > 0.3
+    assert record["spurious"].value > 0.1
+    assert trial.matches(Generalisation.from_json(json.loads(json.dumps(record.to_json()))))
+
+
+def test_a_score_that_draws_fresh_points_is_rarely_taken_for_another() -> None:
+    # The thresholds' promise: below 5 % each, for fresh draws of the data's law.
+    from numerics.diffusion.classify import by_distance, propose_thresholds
+
+    rates = []
+    for seed in range(20):
+        stored, fresh = circle(100, seed=seed), circle(100, seed=seed + 1000)
+        limits = propose_thresholds(stored)
+        rates.append(by_distance(fresh, stored, delta_m=limits.delta_m, delta_s=limits.delta_s))
+    share = np.bincount(np.concatenate(rates), minlength=3) / 2000
+    assert share[0] < 0.05
+    assert share[1] < 0.05
+
+
+def test_a_network_of_a_user_s_array_gives_a_record(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    file = tmp_path / "points.npy"
+    np.save(file, np.random.default_rng(0).standard_normal((12, 3)))
+    source = describe(str(file))
+    assert (source.total, source.N, source.fingerprint != "") == (12, 3, True)
+    trial = Trial(source, 5, samples=20, probes=2, training=Training(steps=60, width=16, depth=2))
+    record = trial.run(checkpoint=tmp_path / "net.npz")
+    assert trial.matches(record)
+    assert 0.0 < record.loss < 2.0
+    assert record.nearest == sorted(record.nearest)
+    # The same points under another name are the same trial; other points are not.
+    np.save(tmp_path / "copy.npy", np.load(file))
+    assert replace(trial, source=describe(str(tmp_path / "copy.npy"))).key == trial.key
+    np.save(file, 2.0 * np.load(file))
+    assert replace(trial, source=describe(str(file))).key != trial.key
+
+
+def test_training_sets_grow_and_differ_by_seed(tmp_path: Path) -> None:
+    file = tmp_path / "points.csv"
+    np.savetxt(file, np.arange(20.0).reshape(10, 2) ** 2, delimiter=",")
+    source = describe(str(file))
+    assert (source.points(3, 1) == source.points(8, 1)[:3]).all()
+    assert not (source.points(8, 0) == source.points(8, 1)).all()
+    assert default_loads(source) == [2, 6, 10]
+    assert default_loads(CIRCLE) == [2, 6, 18, 54, 162, 486, 1458]
+
+
+def test_digits_are_described_as_the_figures_declare_them() -> None:
+    pytest.importorskip("sklearn")
+    from paper_figures.pham2025.trials import DIGITS
+
+    assert describe("digits") == DIGITS
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"K": 1}, "K = 1 is not allowed"),
+        ({"K": 3.5}, "number of training points"),
+        ({"sigma": -0.1}, "sigma = -0.1 is not allowed"),
+        ({"sigma": float("nan")}, "0 < sigma"),
+        ({"score": "netwrok"}, "choose one of network, exact"),
+        ({"samples": 1}, "samples = 1 is not allowed"),
+        ({"delta_m": 0.0}, "delta_m = 0.0 is not allowed"),
+        ({"seed": -1}, "seed = -1 is not allowed"),
+    ],
+)
+def test_trials_that_cannot_be_are_refused(wrong: dict, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        Trial(**({"source": CIRCLE, "K": 9} | wrong))
+
+
+def test_one_point_and_overlapping_thresholds_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.ones((1, 3)))
+    with pytest.raises(InvalidInput, match="holds one point"):
+        describe(str(tmp_path / "one.npy"))
+    with pytest.raises(InvalidInput, match="makes the classes overlap"):
+        Trial(CIRCLE, 50, "exact", delta_m=0.5).run()

@@ -1,0 +1,131 @@
+"""A trained score network: scaling that is right by itself, training that resumes to the same weights, refusals."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from numerics.diffusion import neural
+from numerics.diffusion.memories import circle
+from numerics.diffusion.neural import Network, Training, load_network, require_torch, train
+from theory.errors import InvalidInput, MissingExtra
+
+SPAN = {"low": 0.05, "high": 5.0}
+
+
+class Stop(Exception):
+    """Stands for Ctrl-C."""
+
+
+def zero(centre: np.ndarray, unit: float) -> Network:
+    width = len(centre)
+    return Network((np.zeros((width + 9, width)), np.zeros(width)), centre, unit, 1.0)
+
+
+def test_without_data_the_network_is_the_score_of_a_gaussian_cloud() -> None:
+    # F = 0: D = centre + (x - centre) unit^2/(unit^2 + sigma^2), Wiener's filter.
+    centre, unit, sigma = np.array([1.0, -2.0, 0.5]), 0.7, 0.4
+    x = np.random.default_rng(0).standard_normal((5, 3))
+    exact = -(x - centre) / (unit**2 + sigma**2)
+    np.testing.assert_allclose(zero(centre, unit).score(x, sigma), exact, atol=1e-12)
+
+
+def test_the_target_of_a_step_is_what_denoises() -> None:
+    # Put F = target by hand: the denoised point must be the clean one, for every noise.
+    clean, how = circle(5), Training(batch=64)
+    inputs, target = neural._batch(clean, how, (0.01, 10.0), 3)
+    assert inputs.shape == (64, 11)
+    s = np.exp(4.0 * inputs[:, 2].astype(float))
+    total = np.sqrt(1.0 + s * s)[:, None]
+    noisy = inputs[:, :2] * total
+    denoised = noisy / total**2 + s[:, None] / total * target
+    distance = np.linalg.norm(denoised[:, None] - clean[None], axis=2).min(1)
+    assert (distance < 2e-4 * (1.0 + s)).all()
+    # The target has unit size on the whole, at every noise: that is what the scaling is for.
+    assert 0.3 < float((target**2).mean()) < 1.7
+    assert 0.009 < s.min() < 0.03
+    assert 4.0 < s.max() < 10.1
+
+
+def test_a_trained_network_denoises_better_than_the_cloud(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    points = circle(3)
+    told: list[tuple[str, int, int]] = []
+    net = train(
+        points,
+        Training(steps=300, width=32),
+        **SPAN,
+        checkpoint=tmp_path / "net.npz",
+        progress=lambda *what: told.append(what),
+    )
+    rng = np.random.default_rng(1)
+    noisy = points + 0.2 * rng.standard_normal(points.shape)
+    error = [np.linalg.norm(f.denoise(noisy, 0.2) - points) for f in (net, zero(net.centre, net.unit))]
+    assert error[0] < 0.8 * error[1]
+    assert net.loss < 0.9
+    assert told[-1][1:] == (300, 300)
+    again = load_network(tmp_path / "net.npz")
+    np.testing.assert_array_equal(again.denoise(noisy, 0.2), net.denoise(noisy, 0.2))
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(neural, "CHECKPOINT_EVERY", 0.0)
+    points, how, file = circle(4), Training(steps=150, width=16, depth=2), tmp_path / "net.npz"
+
+    def stop(label: str, done: int, total: int) -> None:
+        if done == 100:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(points, how, **SPAN, checkpoint=file, progress=stop)
+    assert list(tmp_path.iterdir()) == [file]
+    resumed: list[int] = []
+    net = train(points, how, **SPAN, checkpoint=file, progress=lambda label, done, total: resumed.append(done))
+    assert resumed == [100, 150]  # the step that was interrupted is done again
+    whole = train(points, how, **SPAN)
+    for a, b in zip(net.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert net.loss == whole.loss
+    # A finished network needs no PyTorch; another training does not take it over.
+    monkeypatch.setattr(neural, "_run", lambda *a, **k: pytest.fail("trained"))
+    train(points, how, **SPAN, checkpoint=file)
+    with pytest.raises(pytest.fail.Exception):
+        train(points, Training(steps=150, width=16, depth=2, seed=1), **SPAN, checkpoint=file)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(pytest.fail.Exception):
+        train(points, how, **SPAN, checkpoint=file)
+
+
+def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(name: str, *rest: object) -> object:
+        if name == "torch":
+            raise ImportError
+        return builtins.__import__(name)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    with pytest.raises(MissingExtra, match=r"pip install 'spinodal\[neural\]'") as told:
+        require_torch()
+    assert str(told.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"width": -1}, {"depth": 2.5}, {"batch": True}, {"rate": 0.0}, {"threads": 0}]
+)
+def test_trainings_that_cannot_be_are_refused(wrong: dict) -> None:
+    with pytest.raises(InvalidInput, match="is not allowed"):
+        Training(**wrong)
+
+
+def test_points_and_noise_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="0 < low < high"):
+        train(circle(3), Training(), low=1.0, high=0.5)
+    with pytest.raises(InvalidInput, match="all training points are the same"):
+        train(np.ones((3, 2)), Training(), **SPAN)
+    (tmp_path / "no.npz").write_text("nothing")
+    with pytest.raises(InvalidInput, match="holds no trained network"):
+        load_network(tmp_path / "no.npz")
