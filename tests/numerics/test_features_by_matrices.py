@@ -10,6 +10,7 @@ from scipy.stats import ortho_group
 
 import spinodal as sp
 from numerics import rng, vector_disorder
+from numerics.alignment import align
 from numerics.observables import Condensed
 from numerics.task import task
 from numerics.vector_disorder import draw, example, feature, latent, law_name, random_vectors, unit, unseen
@@ -151,6 +152,43 @@ def test_every_start_runs(start, temperature):
     record = sp.simulate(model, 60, start=start, L=2 if start == "mixture" else None, samples=2, **options)
     assert record.parameters["mixing"] == "matrix"
     assert 0.0 <= record["m" if temperature else "overlap"].value <= 1.0 + 1e-12
+
+
+def test_a_condensed_feature_settles_where_its_sample_is_strongest():
+    """theory.vector_channels: the direction of the top eigenvector of P^-1 sum_mu C_1^mu over rotations of the plane.
+
+    The other features turn it away by less than 0.3 of the splitting that holds it, in these samples by 0.18 at most.
+    """
+    model = sp.VectorRandomFeatures(6.0, 0.01, 2, "tensor", mixing="matrix")
+    plan = task(model, 300, start="feature")
+    for index in (0, 1):
+        sample = draw(plan.law, N=300, P=plan.P, D=plan.D, index=index)
+        c, f = entries(sample)[:, 0], feature(sample, 0)
+        by_angle = np.stack([c[:, 0, 0] + c[:, 1, 1], c[:, 1, 0] - c[:, 0, 1]], axis=1)
+        strongest = np.linalg.eigh(by_angle.T @ by_angle)[1][:, 1]
+        end = align(vector_interactions(sample.patterns, kind="tensor"), f).spins
+        left, overlap, right = np.linalg.svd(end.T @ f / 300)
+        turn = left @ right
+        assert overlap.sum() > 0.95
+        assert abs(np.trace(end.T @ f) / 300) < 0.9  # in a fixed direction it seems to be lost
+        assert abs(turn[:, 0] @ strongest) > math.cos(0.3)
+
+
+@pytest.mark.parametrize(("d", "D"), [(2, 20), (3, 15)])
+def test_a_feature_has_more_power_in_examples_of_few_features(d, D):
+    """kappa_1^2 (1 + 3/(2 (d+2) D)), five standard errors of the features' draws and the next order 1/D^2."""
+    found = []
+    for index in range(6):
+        sample = draw(VectorRandomFeaturePatterns(d), N=1000, P=100, D=D, index=index)
+        # Halves of the sites are independent: the product of their overlaps has no bias.
+        halves = [
+            sample.patterns[:, s].reshape(100, -1).astype(float) @ sample.features[:, s].reshape(D, -1).T / 500
+            for s in (slice(0, 500), slice(500, 1000))
+        ]
+        found.append((halves[0] * halves[1]).sum(axis=1).mean() / float(kappa_1_squared(d)))
+    error = np.std(found, ddof=1) / math.sqrt(6)
+    expected = 1.0 + 3.0 / (2.0 * (d + 2) * D)
+    assert abs(np.mean(found) - expected) < 5 * error + 1.0 / D**2
 
 
 # --- theory -------------------------------------------------------------------------------------------------------

@@ -50,6 +50,15 @@ def test_every_start_runs_at_any_temperature(start, temperature):
     assert 0.0 <= record["m" if temperature else "overlap"].value <= 1.0 + 1e-12
 
 
+def test_features_mixed_by_matrices_are_simulated(spinodal):
+    point = ("vector-random-features", "--d", 2, "--mixing", "matrix", "--alpha", 0.015, "--alpha-d", 0.2)
+    data = spinodal("simulate", *point, "--N", 400, "--samples", 4, "--json").data
+    assert data["parameters"]["mixing"] == "matrix"
+    assert (data["P"], data["D"], data["coefficients"]) == (6, 80, "gaussian")
+    found = spinodal("validate", *point, "--N", "200,400", "--samples", 4, "--json").data
+    assert {"m", "t", "p_d", "energy", "u2"} <= set(found["comparisons"])
+
+
 def test_a_start_of_small_overlap_is_drawn_to_the_pattern(spinodal):
     done = spinodal("basins", *HOPFIELD, "--N", 300, "--overlaps", "0,0.6", "--samples", 6, "--json")
     (found,) = done.data["maps"]
