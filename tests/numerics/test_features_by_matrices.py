@@ -157,11 +157,13 @@ def test_every_start_runs(start, temperature):
 def test_a_condensed_feature_settles_where_its_sample_is_strongest():
     """theory.vector_channels: the direction of the top eigenvector of P^-1 sum_mu C_1^mu over rotations of the plane.
 
-    The other features turn it away by less than 0.3 of the splitting that holds it, in these samples by 0.18 at most.
+    The other features turn it away by an angle that varies between samples.  Of directions drawn at random the sum
+    below exceeds 10 three times in 10^4.
     """
+    aligned = []
     model = sp.VectorRandomFeatures(6.0, 0.01, 2, "tensor", mixing="matrix")
     plan = task(model, 300, start="feature")
-    for index in (0, 1):
+    for index in range(12):
         sample = draw(plan.law, N=300, P=plan.P, D=plan.D, index=index)
         c, f = entries(sample)[:, 0], feature(sample, 0)
         by_angle = np.stack([c[:, 0, 0] + c[:, 1, 1], c[:, 1, 0] - c[:, 0, 1]], axis=1)
@@ -169,9 +171,9 @@ def test_a_condensed_feature_settles_where_its_sample_is_strongest():
         end = align(vector_interactions(sample.patterns, kind="tensor"), f).spins
         left, overlap, right = np.linalg.svd(end.T @ f / 300)
         turn = left @ right
-        assert overlap.sum() > 0.95
-        assert abs(np.trace(end.T @ f) / 300) < 0.9  # in a fixed direction it seems to be lost
-        assert abs(turn[:, 0] @ strongest) > math.cos(0.3)
+        assert overlap.sum() > 0.8  # it stayed
+        aligned.append((turn[:, 0] @ strongest) ** 2)
+    assert sum(aligned) > 10.0
 
 
 @pytest.mark.parametrize(("d", "D"), [(2, 20), (3, 15)])
