@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from numerics import rng
 from numerics.alignment_polish import angles, newton, widened
+from numerics.dynamics import chosen
 from numerics.vector_input import unit_vectors
 from numerics.vector_interactions import VectorInteractions
-from theory.errors import InvalidInput, nearest
+from theory.errors import InvalidInput
 
 __all__ = ["BACKENDS", "ORDERS", "Alignment", "align", "one_step"]
 
@@ -115,8 +116,8 @@ def align(
     >>> end.spins.tolist(), end.energy, end.sweeps, end.converged
     ([[0.0, 1.0], [0.0, 1.0]], -0.5, 2, True)
     """
-    _one_of("order", order, ORDERS)
-    _one_of("backend", backend, BACKENDS)
+    chosen(order, ORDERS, "order")
+    chosen(backend, BACKENDS, "backend")
     state = _single(spins, interactions)
     key = _valid_key(rng.stream("align") if key is None else key)
     if isinstance(max_sweeps, bool) or not isinstance(max_sweeps, int | np.integer) or max_sweeps < 1:
@@ -284,11 +285,3 @@ def _valid_tolerance(tolerance: Any) -> float:
             f"tolerance = {tolerance!r} is not allowed; give the largest turn of a sweep in radians, from 1e-12 to pi."
         )
     return float(tolerance)
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value in choices:
-        return
-    close = nearest(str(value), choices)
-    hint = f"; did you mean '{close}'?" if close else "."
-    raise InvalidInput(f"{name} '{value}' is unknown; choose one of {', '.join(choices)}{hint}")

@@ -141,7 +141,7 @@ def replica_overlaps(kind: str, spins: Floats) -> Floats:
     if kind == "tensor":
         flat = spins.reshape(len(spins), -1)
         return np.asarray((flat @ flat.T)[a, b] / spins.shape[1])
-    mixed = np.einsum("pna,pnb->pab", spins[a], spins[b], optimize=True) / spins.shape[1]
+    mixed = spins[a].transpose(0, 2, 1) @ spins[b] / spins.shape[1]
     return _rotations(kind, mixed)[1]
 
 
@@ -193,7 +193,7 @@ def own_power(sample: VectorSample, kind: str) -> tuple[float, Callable[[Floats]
     for first in range(0, sample.P, height):
         block = sample.patterns[first : first + height].astype(np.float64).transpose(1, 0, 2)
         A += block.transpose(0, 2, 1) @ block / N
-    return 2.0 * d * N, lambda spins: d * np.einsum("rna,nab,rnb->r", spins, A, spins, optimize=True)
+    return 2.0 * d * N, lambda spins: d * np.einsum("rna,rna->r", spins, (A @ spins[..., None])[..., 0])
 
 
 def measure(

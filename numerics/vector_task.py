@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numerics.alignment import ORDERS
+from numerics.alignment import BACKENDS, ORDERS
 from numerics.arguments import check_count, refuse
 from numerics.dynamics import chosen
 from numerics.engine_choice import available_memory
@@ -15,7 +15,6 @@ from theory.errors import InvalidInput
 
 __all__ = ["check_memory", "check_words", "rules"]
 
-BACKENDS = ("cpu", "reference")
 REPLICAS, SWEEPS = 4, 2000  # at T > 0, unless said otherwise
 
 

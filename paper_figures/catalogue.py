@@ -34,6 +34,7 @@ _FIGURES = (
     ("nicoletti2025", "local-fields"),
     ("nicoletti2025", "hessian-densities"),
     ("nicoletti2025", "participation"),
+    ("vector-thresholds", "dimension"),
 )
 
 
@@ -44,6 +45,7 @@ class Entry:
     Attributes
     ----------
     paper, name : str
+        A published paper, or a subject of our own.
     claim : str
         What the figure shows.
     cost : str
@@ -61,7 +63,7 @@ class Entry:
     @property
     def module(self) -> ModuleType:
         """The module with its `spec` and `draw`."""
-        return import_module(f"paper_figures.{self.paper}.fig_{self.name.replace('-', '_')}")
+        return _module(self.paper, self.name)
 
 
 def catalogue() -> list[Entry]:
@@ -74,7 +76,7 @@ def catalogue() -> list[Entry]:
     """
     found = []
     for paper, name in _FIGURES:
-        module = import_module(f"paper_figures.{paper}.fig_{name.replace('-', '_')}")
+        module = _module(paper, name)
         found.append(Entry(paper, name, module.CLAIM, module.COST, module.TOLERANCE))
     return found
 
@@ -143,7 +145,7 @@ def draw(
 
 def archive_of(paper: str, name: str) -> Path:
     """Where the records that come with the package are."""
-    return Path(__file__).parent / paper / "records" / f"{name}.jsonl"
+    return Path(__file__).parent / paper.replace("-", "_") / "records" / f"{name}.jsonl"
 
 
 def collect(paper: str, fig: str, out: Path) -> int:
@@ -175,6 +177,10 @@ def _telling(progress: Progress | None, title: str) -> Iterator[Progress]:
         return
     with reporting(title) as tell:
         yield tell
+
+
+def _module(paper: str, name: str) -> ModuleType:
+    return import_module(f"paper_figures.{paper}.fig_{name}".replace("-", "_"))
 
 
 def _chosen(paper: str, fig: str | None) -> list[Entry]:

@@ -26,6 +26,13 @@ with the effective loads ``n_ch P/(dN)`` and ``n_ch D/(dN)``, where n_ch of feat
 ``w_k = sqrt(N) m R`` with a gauge R of O(d): d channels, which add ``d N m^2/(d^2 D) = m^2/alpha_d`` (effective) to
 p_d, and make a field ``m_hat R f`` with the law of ``m_hat f``.  A condensed example has the overlap
 ``t = x.s/(dN)`` along c itself.  Site terms are therefore those of numbers.
+
+**Finite sizes, at T = 0.**  A condensed feature has the power ``kappa_1^2`` in examples up to 1/D only: ``E|x|`` with
+``x = sum_k a_k f_k`` and ``sum_k a_k^2 = d`` is that of a Gaussian x times ``1 + sum_k a_k^4/(4 d^2 (d+2))``, to first
+order, and its derivative by a_1 is the overlap of xi with f_1.  Gaussian numbers ``a_k = d^{1/2} c_k/|c|`` then give
+``kappa_1^2 (1 + 3/(2 (d+2) D))``, and that much more energy from the feature.  With matrices the energy of the gauge R
+goes with ``P^{-1} sum_mu <C_1^mu, R>^2``, which fluctuates by (2/P)^{1/2} around its mean, and R settles where it is
+large; at d = 2 the maximum over rotations exceeds the mean by the fraction ``(pi/(2P))^{1/2}``, on average.
 """
 
 from __future__ import annotations

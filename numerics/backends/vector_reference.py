@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numerics.backends.literal import log_ratio, philox
+from numerics.backends.literal_vectors import literal_couplings
 from numerics.vector_interactions import VectorInteractions
 
-__all__ = ["VectorWalkers", "law", "matrix", "vector_advance", "vector_walkers"]
+__all__ = ["VectorWalkers", "law", "vector_advance", "vector_walkers"]
 
 Floats = NDArray[np.float64]
 
@@ -44,8 +45,14 @@ class VectorWalkers:
 
 
 def vector_walkers(interactions: VectorInteractions, spins: Floats) -> VectorWalkers:
-    """Return walkers at the (R, N, d) unit vectors `spins`."""
-    return VectorWalkers(matrix(interactions), spins.astype(np.float64))
+    """Return walkers at the (R, N, d) unit vectors `spins`.
+
+    Raises
+    ------
+    InvalidInput
+        If the couplings written out would take more than 2 GB.
+    """
+    return VectorWalkers(literal_couplings(interactions) * interactions.scale, spins.astype(np.float64))
 
 
 def vector_advance(
@@ -69,30 +76,6 @@ def vector_advance(
                 e = h / math.sqrt(h @ h) if h @ h > 0 else s[i]
                 s[i] = 2.0 * (e @ s[i]) * e - s[i]
                 s[i] /= math.sqrt(s[i] @ s[i])
-
-
-def matrix(interactions: VectorInteractions) -> Floats:
-    """Return all couplings, (N, d, N, d), by their definition."""
-    J = interactions
-    if J.patterns is not None:
-        xi = J.patterns.astype(np.float64)
-        if J.kind == "scalar":
-            found = np.einsum("iac,jac,bd->ibjd", xi, xi, np.eye(J.d), optimize=True)
-        else:
-            found = np.einsum("iac,jbc->iajb", xi, xi, optimize=True)
-        for i in range(J.N):
-            found[i, :, i, :] = 0.0
-    else:
-        assert J.couplings is not None
-        C = J.couplings.astype(np.float64)
-        if J.kind == "tensor":
-            found = C.reshape(J.N, J.d, J.d, J.N).transpose(0, 1, 3, 2)
-        elif J.kind == "scalar":
-            found = np.einsum("ij,ab->iajb", C, np.eye(J.d))
-        else:
-            turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-            found = np.einsum("ij,ab->iajb", C[0], np.eye(2)) + np.einsum("ij,ab->iajb", C[1], turn)
-    return np.asarray(found * J.scale)
 
 
 def law(h: Floats, beta: float, key: NDArray[np.uint32], sweep: int, site: int) -> Floats:

@@ -1,8 +1,7 @@
-"""Zero-temperature dynamics of vector spins: kernels against literal NumPy, limits, closed forms, planted faults."""
+"""Zero-temperature dynamics of vector spins: kernels against literal NumPy, limits, closed forms."""
 
 from __future__ import annotations
 
-import inspect
 from itertools import pairwise
 
 import numpy as np
@@ -15,9 +14,8 @@ from numerics.backends import cpu_alignment, reference_alignment
 from numerics.dynamics import quench
 from numerics.interactions import interactions
 from numerics.kernels import alignment as kernels
-from numerics.kernels import vector_fields
 from numerics.vector_interactions import ENGINES, KINDS, VectorInteractions, from_couplings, vector_interactions
-from numerics.vector_systems import components, refresh, system
+from numerics.vector_systems import components, refresh
 from theory.denoising import first_overlap
 from theory.ensembles import IidPatterns
 from theory.errors import InvalidInput
@@ -25,11 +23,43 @@ from theory.errors import InvalidInput
 CASES = [
     (kind, d, engine) for kind in KINDS for d in ((2,) if kind == "phasor" else (1, 2, 3, 5, 19)) for engine in ENGINES
 ]
-# A field sums up to N d or P numbers, with a rounding of 2^-24 or 2^-53 each that adds up like a random walk, and a
-# field ten times weaker than typical turns ten times as far: some hundred roundings in a sweep.  Each further sweep
-# feeds them back, by the ratio of couplings to the weak fields.
 ROUNDING = {"float32": 2.0**-24, "float64": 2.0**-53}
-ROUNDINGS = {1: 400.0, 3: 400.0 * 3.0**2}
+MARGIN = 10.0  # how far a kernel may be from the reference, beside references with fields as wrong as by rounding
+
+
+class Shaken(reference_alignment.Run):
+    """The reference, every field wrong by a random number of the size of the rounding of its sum.
+
+    Sums are taken as eight partial ones or more, and each is wrong by its last bit times the sizes of its terms.
+    """
+
+    def __init__(self, couplings: VectorInteractions) -> None:
+        super().__init__(couplings, np.zeros((couplings.N, couplings.d)), "float64")
+        J = couplings
+        if J.patterns is not None:
+            x = np.abs(J.patterns.astype(np.float64))
+            terms = (x * x.sum(0)).sum((1, 2)) if J.kind == "scalar" else x.max(1) @ x.sum((0, 1))
+        else:
+            c, axes = np.abs(J.couplings.astype(np.float64)), {"tensor": (2, 3), "scalar": 1, "phasor": (0, 2)}[J.kind]
+            terms = c.sum(axes).reshape(J.N, -1).max(1)
+        self.wrong = ROUNDING[J.precision] * terms / 8.0
+
+    def sweep(self, order):
+        for i in order:
+            h = np.tensordot(self._J[i], self._state, axes=((1, 2), (0, 1)))
+            if np.linalg.norm(h) > self._zero:
+                h += self.noise * self.wrong[i] * self.generator.standard_normal(h.size)
+                self._state[i] = h / np.linalg.norm(h)
+
+    def growth(self, start, orders):
+        """How far from the reference three shaken ones get, at most."""
+        self.generator, ends = np.random.default_rng(0), []
+        for self.noise in (0.0, 1.0, 1.0, 1.0):
+            self.load(start)
+            for order in orders:
+                self.sweep(order)
+            ends.append(self.spins())
+        return max(float(np.abs(end - ends[0]).max()) for end in ends[1:])
 
 
 def unit(*shape: int, seed: int = 0) -> np.ndarray:
@@ -55,19 +85,24 @@ def own(kind: str, N: int, d: int, precision: str) -> VectorInteractions:
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize(("kind", "d", "engine"), CASES)
 def test_the_kernel_follows_the_reference(kind, d, engine, precision):
-    for N, P in ((1, 1), (2, 1), (37, 6), (150, 40)):  # blocks of 4, of 16 and of 64 sites, whole and not
+    large = (150, 40) if kind != "tensor" or d < 16 else (70, 20)  # all couplings are written out
+    for N, P in ((1, 1), (2, 1), (37, 6), large):  # blocks of 4, of 16 and of 64 sites, whole and not
         made = [vector_interactions(unit(P, N, d), kind=kind, engine=engine, precision=precision)]
         if engine == "dense" and N < 100:
             made.append(own(kind, N, d, precision))
         for couplings in made:
+            start, key, shaken = unit(N, d, seed=1), rng.stream("follow"), Shaken(couplings)
             for order in ("random", "sequential"):
                 for sweeps in (1, 3):
-                    options = {"key": rng.stream("follow"), "order": order, "max_sweeps": sweeps, "polish": False}
+                    options = {"key": key, "order": order, "max_sweeps": sweeps, "polish": False}
                     ends = [
-                        align(couplings, unit(N, d, seed=1), tolerance=1e-12, backend=backend, **options)
+                        align(couplings, start, tolerance=1e-12, backend=backend, **options)
                         for backend in ("cpu", "reference")
                     ]
-                    bound = ROUNDING[precision] * ROUNDINGS[sweeps]
+                    lanes = [rng.permutation(key, N, lane=n) for n in range(sweeps)]
+                    orders = lanes if order == "random" else [np.arange(N)] * sweeps
+                    bound = MARGIN * shaken.growth(start, orders) + 4.0 * ROUNDING[precision]
+                    assert bound < 0.1
                     assert np.abs(ends[0].spins - ends[1].spins).max() <= bound
                     assert abs(ends[0].energy - ends[1].energy) <= bound
 
@@ -135,7 +170,8 @@ def test_panels_of_columns_add_up(d):
         spins = components(unit(1100, d, seed=1), np.float64)
         sweep(couplings.couplings, spins, order, 0.0)
         ends.append(spins)
-    assert np.abs(ends[0] - ends[1]).max() < ROUNDING["float64"] * ROUNDINGS[1]
+    # Rounding is 1e-13 of the fields; a panel that is left out or taken twice is 1e-2 of them.
+    assert np.abs(ends[0] - ends[1]).max() < 1e-8
 
 
 def test_newton_declines_what_is_no_minimum():
@@ -229,7 +265,8 @@ def test_retrieval_at_three_components_is_the_published_one():
         assert end.converged
         found.append((float(np.einsum("na,na->n", end.spins, X[0]).mean()), end.energy))
     mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(len(found))
-    assert np.all(np.abs(mean - [0.97741, -0.506575]) < 5.0 * np.hypot(error, [0.00084, 0.000316]))
+    # Of Student's t with 11 degrees of freedom, beyond 12 in 1.2e-7 of all runs.
+    assert np.all(np.abs(mean - [0.97741, -0.506575]) < 12.0 * error)
 
 
 PAIR = np.array([[0.0, 1.0], [1.0, 0.0]])
@@ -265,117 +302,3 @@ def test_the_reference_says_what_it_cannot_hold():
     couplings = vector_interactions(unit(1, 20_000, 3), kind="tensor")
     with pytest.raises(InvalidInput, match=r"would need 28.8 GB for N = 20000, d = 3; use 'cpu'"):
         align(couplings, unit(20_000, 3), backend="reference")
-
-
-# --- faults planted in the source text of the kernels ---
-
-
-def multiply(rows, at, stride, vector, start, following, then, size, out):
-    """What numerics.kernels.row_products does, in NumPy."""
-    places = at + stride * np.arange(out.size)[:, None] + np.arange(size)
-    out[:] = rows.reshape(-1)[places] @ vector.reshape(-1)[start : start + size]
-
-
-def add_rows(vector, start, size, rows, at, stride, weights, first, count):
-    places = at + stride * np.arange(count)[:, None] + np.arange(size)
-    vector.reshape(-1)[start : start + size] += weights[first : first + count] @ rows.reshape(-1)[places]
-
-
-def add_row(vector, start, size, row, at, stride, weights, first):
-    add_rows(vector, start, size, row, at, stride, weights, first, 1)
-
-
-def multiply_block(matrix, order, first, then, vectors, out):
-    out[:] = matrix[order[first : first + len(out)]] @ vectors.T
-
-
-def multiply_panel(matrix, order, first, then, vectors, start, stop, partial, lanes):
-    found = matrix[order[first : first + 6], start:stop] @ vectors[:, start:stop].T
-    for a in range(len(vectors)):
-        head = a - a % 4
-        at = 6 * head + np.arange(6) * min(4, len(vectors) - head) + a - head
-        partial[at * lanes + start % lanes] += found[:, a]
-
-
-def planted(source: str) -> bool:
-    """Whether the kernels in `source` tell themselves from the reference by their trajectories."""
-    keep = [
-        line
-        for line in source.splitlines()
-        if not line.startswith(("@", "from numerics", "from numba", "from __future"))
-    ]
-    text = "\n".join(line for line in keep if not line.startswith(("_ONE", "_ADD_ONE", "_PANEL_ONE")))
-    space: dict[str, object] = {"__name__": "planted", "overload": None, "BLOCK": 4, "TALL": 6}
-    exec(compile(text, "planted", "exec"), space)
-    space |= {"multiply": multiply, "add_rows": add_rows, "multiply_block": multiply_block, "_ADD_ONE": add_row}
-    space |= {"multiply_panel": multiply_panel, "total": lambda partial, at: partial[at : at + 8].sum()}
-    space["field"] = lambda known, *rest: space["_FIELDS"][type(known).__name__](known, *rest)
-    space["moved"] = lambda known, *rest: space["_MOVED"][type(known).__name__](known, *rest)
-    for table in ("_FIELDS", "_MOVED"):
-        space[table] = {kind.__name__: function for kind, function in space[table].items()}
-    for kind, d, engine in CASES:
-        X, start = unit(6, 18, d), unit(18, d, seed=1)
-        couplings = vector_interactions(X, kind=kind, engine=engine, precision="float64")
-        truth = reference_alignment.Run(couplings, start, "float64")
-        spins = components(start, np.float64)
-        known = system(couplings, spins)
-        for sweep in range(2):
-            order = rng.permutation(rng.stream("planted"), 18, lane=sweep)
-            try:
-                if kind == "scalar" and engine == "overlap" and d >= 8:
-                    J = vector_interactions(X, kind=kind, engine="dense", precision="float64").couplings
-                    state, moves = spins.T[order].copy(), np.empty((18, d))
-                    pairs = J[np.ix_(order, order)] + np.eye(18)
-                    largest = space["block"](J[order] @ spins.T + state, pairs, state, moves, True, 0.0)
-                    spins[:, order] = state.T
-                elif engine == "overlap" or kind == "tensor":
-                    largest = space["sweep"](known, spins, order, 0.0)
-                elif kind == "phasor":
-                    largest = space["phasor_sweep"](known.real, known.imaginary, spins, order, 0.0)
-                else:
-                    way = "matrix_sweep" if d < 8 else "wide_sweep"
-                    largest = space[way](known.couplings, spins, order, 0.0)
-            except Exception:
-                return True
-            if abs(truth.sweep(order) - np.sqrt(largest)) > 1e-9 or np.abs(spins.T - truth.spins()).max() > 1e-9:
-                return True
-    return False
-
-
-SOURCE = inspect.getsource(vector_fields) + inspect.getsource(kernels)
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("own[i] * s[a]) * scale", "0 * s[a]) * scale"),  # a spin acts on itself
-        ("add_rows(out, 0, d, own, i * d * d, d, s, 0, d)", "pass"),
-        ("out[a] = -s[a]", "out[a] = 0.0"),
-        ("delta if system.own.size > 0 else s", "0 * delta if system.own.size > 0 else s"),  # stale overlaps
-        ("delta if system.own.size > 0 else s", "delta"),
-        ("_ADD_ONE(system.overlaps", "(lambda *_: None)(system.overlaps"),
-        ("x, y = -out[1], out[0]", "x, y = out[1], out[0]"),  # turned the other way
-        ("delta[a] = after - s[a]", "delta[a] = s[a] - after"),  # a sign
-        ("after = s.dtype.type(np.float64(h[a]) / length)", "after = -s.dtype.type(np.float64(h[a]) / length)"),
-        ("square += np.float64(h[a]) * np.float64(h[a])", "square += abs(h[a])"),
-        ("distance += np.float64(delta[a]) * np.float64(delta[a])", "distance += 0.5 * delta[a] * delta[a]"),
-        ("largest = max(largest, distance)", "largest = distance"),
-        ("range(r + 1, BLOCK)", "range(r + 2, BLOCK)"),  # a neighbour in the block is not told
-        ("fields[q, 0] += x * delta[0] - y * delta[1]", "fields[q, 0] += x * delta[0] + y * delta[1]"),
-        ("c = couplings[order[first + q], i]", "c = couplings[order[first + q], order[first]]"),
-        ("fields[r, 0] - turned[r, 1]", "fields[r, 0] + turned[r, 1]"),
-        ("order[whole:], zero", "order[whole + 1 :], zero"),  # a site is left out
-        ("flat, k * B, k)", "flat, k * B, k - 1 if k else 0)"),
-        ("- pairs[k, k] * s[a] if own", "if own"),
-        ("range(r + 1, TALL)", "range(r + 1, TALL - 1)"),
-        ("partial[:] = 0", "pass"),  # sums of the block before
-        ("then = min(first + TALL, whole - TALL)", "then = first = min(first + TALL, whole - TALL)"),
-    ],
-)
-def test_planted_faults_are_caught(right, wrong):
-    assert right in SOURCE
-    assert planted(SOURCE.replace(right, wrong))
-
-
-def test_without_a_fault_nothing_is_caught():
-    assert not planted(SOURCE)

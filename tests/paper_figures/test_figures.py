@@ -11,6 +11,7 @@ from paper_figures import style
 from paper_figures.catalogue import catalogue, draw
 from paper_figures.plan import Simulation
 from paper_figures.store import fulfil
+from paper_figures.vector_thresholds.thresholds import ThresholdsOf
 from paper_figures.vectors import LineOf, MinimaOf, StepOf
 
 ENTRIES = catalogue()
@@ -28,8 +29,9 @@ TINY = {
     "local-fields": {100: 3},
     "hessian-densities": {100: 3},
     "participation": {100: 3},
+    "dimension": {100: 2, 200: 2},
 }
-SLOW = ("order-parameters", "phase-diagrams")  # points at temperature > 0 take seconds
+SLOW = ("order-parameters", "phase-diagrams", "dimension")  # points at temperature > 0 and many lines take seconds
 
 
 def silent(label: str, done: int, total: int) -> None:
@@ -85,9 +87,9 @@ def test_drawing_writes_records_that_a_second_drawing_uses(tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("paper", ["negri2023", "kalaj2024", "nicoletti2025"])
+@pytest.mark.parametrize("paper", ["negri2023", "kalaj2024", "nicoletti2025", "vector-thresholds"])
 def test_full_figures_are_redrawn_from_the_packages_records(paper, tmp_path, monkeypatch):
-    for kind in (Simulation, MinimaOf, StepOf, LineOf):
+    for kind in (Simulation, MinimaOf, StepOf, LineOf, ThresholdsOf):
         monkeypatch.setattr(kind, "run", lambda self, **_: pytest.fail("simulated"))
     files = draw(paper, out=tmp_path, progress=silent)
     assert len(files) == 2 * sum(e.paper == paper for e in ENTRIES)

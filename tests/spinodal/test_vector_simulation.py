@@ -50,6 +50,15 @@ def test_every_start_runs_at_any_temperature(start, temperature):
     assert 0.0 <= record["m" if temperature else "overlap"].value <= 1.0 + 1e-12
 
 
+def test_features_mixed_by_matrices_are_simulated(spinodal):
+    point = ("vector-random-features", "--d", 2, "--mixing", "matrix", "--alpha", 0.015, "--alpha-d", 0.2)
+    data = spinodal("simulate", *point, "--N", 400, "--samples", 4, "--json").data
+    assert data["parameters"]["mixing"] == "matrix"
+    assert (data["P"], data["D"], data["coefficients"]) == (6, 80, "gaussian")
+    found = spinodal("validate", *point, "--N", "200,400", "--samples", 4, "--json").data
+    assert {"m", "t", "p_d", "energy", "u2"} <= set(found["comparisons"])
+
+
 def test_a_start_of_small_overlap_is_drawn_to_the_pattern(spinodal):
     done = spinodal("basins", *HOPFIELD, "--N", 300, "--overlaps", "0,0.6", "--samples", 6, "--json")
     (found,) = done.data["maps"]
@@ -68,10 +77,16 @@ def test_validate_agrees_with_the_stored_pattern(spinodal):
 
 
 def test_validate_sees_a_wrong_theory():
-    """The energy of d = 4 is not that of d = 3; the comparison is the one of validate."""
-    record = sp.simulate(sp.VectorHopfield(alpha=0.02, d=3), 1000, samples=16)
+    """The overlap at d = 4 is not that at d = 3; the comparison is the one of validate.
+
+    They are 19 standard errors apart, so that a pull below 3 has a chance below 1e-30 (noncentral t, 31 degrees of
+    freedom), and the right theory, off by less than a fifth of an error, is 9 off in 4e-10.
+    """
+    record = sp.simulate(sp.VectorHopfield(alpha=0.02, d=3), 2000, samples=32)
     wrong = observables(sp.VectorHopfield(alpha=0.02, d=4), sp.solve(sp.VectorHopfield(alpha=0.02, d=4)), 0.02)
-    assert compare("m", [1000], [record["m"]], [wrong["m"]]).pull > 3
+    right = observables(sp.VectorHopfield(alpha=0.02, d=3), sp.solve(sp.VectorHopfield(alpha=0.02, d=3)), 0.02)
+    assert compare("m", [2000], [record["m"]], [wrong["m"]]).pull > 3
+    assert abs(compare("m", [2000], [record["m"]], [right["m"]]).pull) < 9
 
 
 @pytest.mark.slow
