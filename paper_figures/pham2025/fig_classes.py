@@ -41,7 +41,7 @@ _PANELS = {
 def spec(sizes: Sizes) -> Spec:
     """Exact scores and networks on both data sets."""
     ring = {K: n for K, n in sizes.items() if K <= 100}
-    images = {K: min(n, 2) for K, n in sizes.items() if K not in (4, 18)}
+    images = {K: min(n, 2) for K, n in sizes.items() if K != 4}
     return Spec(
         simulations={
             "circle exact": [t for K, n in ring.items() for t in exact(CIRCLE, K, n)],
@@ -53,20 +53,23 @@ def spec(sizes: Sizes) -> Spec:
 
 
 def draw(results: Results) -> Figure:
-    """Circle above, digits below; spectra of digits in the last panel."""
+    """Circle above, digits below; the spectra of digits in the last panel."""
     found = results.records
     figure = Figure(figsize=(7.0, 4.2))
     rows = figure.subplots(2, 3)
     for row, data in zip(rows, ("circle", "digits"), strict=True):
         for axes, (what, label) in zip(row, _PANELS.items(), strict=True):
+            axes.set(xscale="log", xlabel="training points $K$", ylabel=f"{label}, {data}")
+            if (what, data) == ("curvature", "digits"):
+                _spectra(axes, found["digits exact"], found["digits network"])
+                continue
             for score, filled in (("exact", False), ("network", True)):
                 _per_class(axes, found[f"{data} {score}"], what, filled=filled)
-            axes.set(xscale="log", ylabel=f"{label}, {data}")
     for axes in rows[:, 0]:
         axes.set_yscale("log")
     for axes, mark in zip(rows.ravel(), "abcdef", strict=True):
-        axes.set_xlabel("training points $K$")
-        letter(axes, f"({mark})", x=0.97, ha="right")
+        corner = {"x": 0.97, "y": 0.05, "ha": "right", "va": "bottom"} if mark == "f" else {"x": 0.97, "ha": "right"}
+        letter(axes, f"({mark})", **corner)
     handles = [Line2D([], [], color=COLOURS[n], marker=MARKERS[n], linestyle="", label=n) for n in CLASSES]
     handles += [
         Line2D([], [], color="gray", marker="o", markerfacecolor="white", linestyle="--", linewidth=0.7, label="exact"),
@@ -74,6 +77,21 @@ def draw(results: Results) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5)
     return figure
+
+
+def _spectra(axes: Axes, exact: Sequence[Generalisation], network: Sequence[Generalisation]) -> None:
+    """Eigenvalues in rising order, at the K where most classes are seen."""
+    for records, dashes in ((exact, "--"), (network, "-")):
+        loads = sorted({r.K for r in records})
+        K = max(loads, key=lambda K: sum(len(r.spectra) for r in records if r.K == K))
+        for name in CLASSES:
+            rows = [r.spectra[name] for r in records if r.K == K and name in r.spectra]
+            if rows:
+                y = np.mean(rows, axis=0)
+                label = f"$K$ = {K}" if name == CLASSES[0] else None
+                axes.plot(np.arange(1, len(y) + 1), y, dashes, color=COLOURS[name], linewidth=0.9, label=label)
+    axes.set(xscale="linear", xlabel="eigenvalue, in order", ylabel="curvature, digits")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12))
 
 
 def _per_class(axes: Axes, records: Sequence[Generalisation], what: str, *, filled: bool) -> None:

@@ -67,8 +67,11 @@ def generalise(
 
     Samples of a trained network and of the exact score are classified by their distances to the training set S and to
     other samples S'.  Critical noise, basin volume and curvature (Hessian of E = -2 sigma^2 log p, 2 at an isolated
-    memory) are measured per class.  Every record is kept in the folder as soon as it is there, and networks every ten
-    seconds: a run that was stopped in any way goes on where it was.
+    memory) are measured per class; t_c = log(1 + sigma_c^2)/2 of the critical noise sigma_c up to which 9 of 10 trials
+    come back within delta_m or sigma, the larger.
+
+    Every record is kept in the folder as soon as it is there, and networks every ten seconds: a run that was stopped in
+    any way goes on where it was.
     """
     from numerics.diffusion.generalisation import Trial, default_loads, describe
     from numerics.diffusion.neural import Training, require_torch
