@@ -27,9 +27,11 @@ Array = NDArray[np.float64]
 
 _NODES = 16
 _FIRST = 32  # panels to begin with
+_ASIDE = 0.3130169943749
 _MOST = 4000
 _ROUNDING = 4e-14  # of the polynomial on a panel
 _NARROWEST = 1e-14  # panel in units of the reach: what is left there is a kink or a step
+_LARGEST = 1e140  # so that squares are numbers
 _PROBE = np.array([-2.7, -1.1, -0.3, 0.2, 0.9, 1.7, 3.1])
 
 
@@ -74,7 +76,7 @@ class Activation:
         try:
             with np.errstate(all="ignore"):
                 y = np.asarray(self.function(x))
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:120]
             raise InvalidInput(
                 f"activation '{self.name}' fails on a float array ({reason}); give a function of one real array."
@@ -84,11 +86,19 @@ class Activation:
                 f"activation '{self.name}' returned {y.dtype} of shape {y.shape} for floats of shape {x.shape}; "
                 "give a function that maps a real array to a real array of the same shape."
             )
+        if y.dtype.kind == "f" and y.dtype.itemsize < 8:
+            raise InvalidInput(
+                f"activation '{self.name}' returned {y.dtype}, too coarse for its averages; keep float64 throughout."
+            )
         values = y.astype(np.float64)
         if not np.isfinite(values).all():
             where = float(x[~np.isfinite(values)].ravel()[0])
             raise InvalidInput(
                 f"activation '{self.name}' is not finite at {where:.6g}; give a function with a second Gaussian moment."
+            )
+        if values.size and np.abs(values).max() > _LARGEST:
+            raise InvalidInput(
+                f"activation '{self.name}' reaches {np.abs(values).max():.3g}; give one that stays below {_LARGEST:g}."
             )
         return values
 
@@ -108,7 +118,9 @@ class Activation:
 def _bisected(function: Activation, reach: float, kinks: Array) -> Pieces:
     x, to_legendre = _transform()
     inside = kinks[np.abs(kinks) < reach]
-    edges = np.unique(np.concatenate([np.linspace(-reach, reach, _FIRST + 1), inside]))
+    first = np.linspace(-reach, reach, _FIRST + 1)
+    first[1:-1] += _ASIDE * reach / _FIRST  # a kink on an edge would not be seen, and kinks like round numbers
+    edges = np.unique(np.concatenate([first, inside]))
     if inside.size:  # an edge of the first grid beside a kink would make a sliver
         near = np.abs(edges[:, None] - inside).min(1)
         edges = edges[(near == 0.0) | (near > 1e-3 * reach / _FIRST)]
@@ -133,6 +145,8 @@ def _bisected(function: Activation, reach: float, kinks: Array) -> Pieces:
                 "it); use a function with finitely many steps or kinks that grows slower than exp(x^2/4)."
             )
     places = np.sort(np.concatenate([np.empty(0), *tiny]))
+    rounded = np.round(places, 9)
+    places = np.where(np.abs(places - rounded) < 2.0 * _NARROWEST * reach, rounded, places)
     if places.size:
         places = places[np.insert(np.diff(places) > 1e3 * _NARROWEST * reach, 0, True)]
     # A place beside a kink that is known is the same kink.
@@ -233,7 +247,7 @@ def _from_file(spec: str) -> Callable[[Array], Any]:
     module = importlib.util.module_from_spec(found)
     try:
         found.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:120]
         raise InvalidInput(
             f"activation file '{place}' fails to import ({reason}); give a file that defines a function."
