@@ -66,22 +66,8 @@ def test_a_run_that_was_stopped_goes_on_and_loses_nothing(number: signal.Signals
     pytest.importorskip("torch")
 
     def command(out: Path) -> list[str]:
-        options = [
-            "--no-exact",
-            "--K",
-            "3",
-            "--K",
-            "5",
-            "--steps",
-            "1500",
-            "--width",
-            "16",
-            "--samples",
-            "16",
-            "--json",
-            "--out",
-        ]
-        return [sys.executable, "-m", "spinodal", "generalise", "circle", *options, str(out)]
+        options = ("--no-exact", "--K", "3", "--K", "5", "--steps", "1500", "--width", "16", "--samples", "16")
+        return [sys.executable, "-m", "spinodal", "generalise", "circle", *options, "--json", "--out", str(out)]
 
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     process = subprocess.Popen(command(stopped), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
