@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 
 _NODES = 16
 _FIRST = 32  # panels to begin with
+_SLIVER = 1e-9  # narrower panels are beside a kink
 _ASIDE = 0.3130169943749
 _MOST = 4000
 _ROUNDING = 4e-14  # of the polynomial on a panel
@@ -98,7 +99,8 @@ class Activation:
             )
         if values.size and np.abs(values).max() > _LARGEST:
             raise InvalidInput(
-                f"activation '{self.name}' reaches {np.abs(values).max():.3g}; give one that stays below {_LARGEST:g}."
+                f"activation '{self.name}' reaches {np.abs(values).max():.3g}, too large for its second moment to "
+                f"be found; give one that stays below {_LARGEST:g}."
             )
         return values
 
@@ -116,26 +118,29 @@ class Activation:
 
 
 def _bisected(function: Activation, reach: float, kinks: Array) -> Pieces:
-    x, to_legendre = _transform()
+    x, to_legendre, at_ends = _transform()
     inside = kinks[np.abs(kinks) < reach]
     first = np.linspace(-reach, reach, _FIRST + 1)
-    first[1:-1] += _ASIDE * reach / _FIRST  # a kink on an edge would not be seen, and kinks like round numbers
+    first[1:-1] += _ASIDE * reach / _FIRST  # a kink on an edge would not be seen
     edges = np.unique(np.concatenate([first, inside]))
     if inside.size:  # an edge of the first grid beside a kink would make a sliver
         near = np.abs(edges[:, None] - inside).min(1)
         edges = edges[(near == 0.0) | (near > 1e-3 * reach / _FIRST)]
     low, high = edges[:-1], edges[1:]
     done: list[Array] = []
-    tiny: list[Array] = []
+    tiny: list[Array] = [np.empty((2, 0))]
     count, typical = 0, float(np.sqrt(np.mean(function(np.linspace(-0.2 * reach, 0.2 * reach, 101)) ** 2)))
     while low.size:
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         values = function(middle[:, None] + half[:, None] * x)
-        tail = np.abs(values @ to_legendre[:, -3:]).max(1)
-        good = tail <= _ROUNDING * (typical + np.abs(values).max(1))
+        series, size = values[:, :_NODES] @ to_legendre, typical + np.abs(values).max(1)
+        good = np.abs(series[:, -3:]).max(1) <= _ROUNDING * size
+        # A step between the last node and the end of a panel shows at the end only.
+        good &= np.abs(series @ at_ends - values[:, _NODES:]).max(1) <= 50.0 * _ROUNDING * size
         narrow = ~good & (high - low < _NARROWEST * reach)
         done.append(np.concatenate([low[good | narrow], high[good | narrow]]))
-        tiny.append(middle[narrow])
+        small = narrow | (good & (high - low < _SLIVER * reach))  # the kink of a continuous function drowns earlier
+        tiny.append(np.stack([middle[small], high[small] - low[small]]))
         count += int(good.sum() + narrow.sum())
         low, middle, high = (e[~good & ~narrow] for e in (low, middle, high))
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
@@ -144,22 +149,30 @@ def _bisected(function: Activation, reach: float, kinks: Array) -> Pieces:
                 f"activation '{function.name}' is too rough or has no second moment ({_MOST} panels do not resolve "
                 "it); use a function with finitely many steps or kinks that grows slower than exp(x^2/4)."
             )
-    places = np.sort(np.concatenate([np.empty(0), *tiny]))
-    rounded = np.round(places, 9)
-    places = np.where(np.abs(places - rounded) < 2.0 * _NARROWEST * reach, rounded, places)
-    if places.size:
-        places = places[np.insert(np.diff(places) > 1e3 * _NARROWEST * reach, 0, True)]
+    places = _places(np.concatenate(tiny, axis=1), reach)
     # A place beside a kink that is known is the same kink.
-    fresh = [p for p in places if not inside.size or np.abs(inside - p).min() > 1e4 * _NARROWEST * reach]
+    fresh = [p for p in places if not inside.size or np.abs(inside - p).min() > 10.0 * _SLIVER * reach]
     return Pieces(np.unique(np.concatenate(done)), np.sort(np.concatenate([inside, np.array(fresh)])))
 
 
+def _places(slivers: Array, reach: float) -> Array:
+    """Kinks from panels that stayed narrow, in rows of middles and widths: the narrowest of each cluster."""
+    middle, width = slivers[:, np.argsort(slivers[0])]
+    cluster = np.cumsum(np.diff(middle, prepend=middle[:1]) > 10.0 * _SLIVER * reach)
+    order = np.lexsort((width, cluster))
+    best = order[np.unique(cluster[order], return_index=True)[1]]
+    rounded = np.round(middle[best], 9) + 0.0  # kinks like round numbers
+    return np.asarray(np.where(np.abs(middle[best] - rounded) < 2.0 * width[best], rounded, middle[best]))
+
+
 @functools.lru_cache(maxsize=1)
-def _transform() -> tuple[Array, Array]:
-    """Nodes and the matrix (nodes, orders) from values to Legendre coefficients."""
+def _transform() -> tuple[Array, Array, Array]:
+    """Nodes and two points at the ends; from values at nodes to Legendre coefficients, and from these to the ends."""
     x, w = gauss_legendre(_NODES)
     orders = np.arange(_NODES)
-    return x, np.polynomial.legendre.legvander(x, _NODES - 1) * w[:, None] * (orders + 0.5)
+    ends = np.array([-1.0, 1.0]) * (1.0 - 1e-9)
+    to_legendre = np.polynomial.legendre.legvander(x, _NODES - 1) * w[:, None] * (orders + 0.5)
+    return np.append(x, ends), to_legendre, np.polynomial.legendre.legvander(ends, _NODES - 1).T
 
 
 def _relu(x: Array) -> Array:

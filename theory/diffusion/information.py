@@ -80,13 +80,13 @@ def covariance_spectrum(covariance: Any) -> tuple[Array, Array | None]:
         values, vectors = np.linalg.eigh(0.5 * (c + c.T))
     else:
         values = np.atleast_1d(c)
-    if not 1e-100 <= np.abs(values).max() <= 1e100:
-        raise InvalidInput(
-            f"the covariance has the largest eigenvalue {np.abs(values).max():.3g}; give one from 1e-100 to 1e100."
-        )
     if values.min() < -1e-10 * max(values.max(), 0.0) or values.max() <= 0.0:
         raise InvalidInput(
             f"the covariance has the eigenvalue {values.min():.3g}; eigenvalues must be >= 0, and one of them > 0."
+        )
+    if not 1e-100 <= values.max() <= 1e100:
+        raise InvalidInput(
+            f"the covariance has the largest eigenvalue {values.max():.3g}; give one from 1e-100 to 1e100."
         )
     return np.maximum(values, 0.0), vectors
 

@@ -43,7 +43,7 @@ __all__ = [
     "smallest_overlap",
 ]
 
-LARGEST = 1e300  # lambda, alpha: what is added to them must stay a number
+LARGEST = 1e307  # lambda, alpha: what is added to them must stay a number
 
 CONVENTION = (
     "P = exp(alpha N) patterns of squared norm N, E = -(1/lambda) log sum exp(lambda x.xi) + |x|^2/2, natural "
