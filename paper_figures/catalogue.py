@@ -27,6 +27,10 @@ _FIGURES = (
     ("kalaj2024", "mixture-spinodals"),
     ("kalaj2024", "unseen"),
     ("kalaj2024", "unseen-map"),
+    ("bonnaire2025", "spectrum"),
+    ("bonnaire2025", "losses"),
+    ("bonnaire2025", "times"),
+    ("bonnaire2025", "regimes"),
 )
 
 
