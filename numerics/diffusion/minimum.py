@@ -2,9 +2,10 @@ r"""Minima of the energy by Newton's method: of many points together, or of one 
 
 Together, the weights of all memories are formed once a step, for a block of points, and the residual and the energy are
 summed over all of them; the Hessian is made of the heavy weights only, as many as leave less than 1 % of sigma^2 of the
-variance out.  The steps then converge linearly, by a factor of that size, which costs a step or two; the end is the
-same.  Points where this does not go smoothly (a Hessian that is not clearly positive, a long step, a rise) are given
-back.  Alone, sums run over differences, negative curvature is left behind, and no step goes uphill.
+variance out, and kept once steps are short. The steps then converge linearly, by a factor of that size, which costs a
+step or two; the end is the same. Points where this does not go smoothly (a Hessian that is not clearly positive, a long
+step, a rise) are given back. Alone, sums run over differences, negative curvature is left behind, and no step goes
+uphill.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _HEAVY = (1e-6, 1e-8, 1e-11, 0.0)  # weights that make the Hessian; the next one
 _FEW = 500  # memories that are all heavy
 _LEFT_OUT = 1e-2  # of the variance, in units of sigma^2
 _SMOOTH = 0.2  # longest step of points that are followed together, in units of sigma
+_CHORD = 0.02  # length of a step, in units of sigma, from which on its Hessian is kept
+_MATRICES = 2**22  # elements of Hessians that are kept at a time
 _CLEAR = 0.02  # half the curvature from which on a minimum is clear
 _STEPS = 25
 
@@ -51,35 +54,48 @@ def newton_together(
     known: Memories, sigma: float, start: Array, *, progress: Progress | None = None
 ) -> list[End | None]:
     """Minima near points (B, N) that are nearly there; None where Newton's method does not go smoothly."""
+    ends: list[End | None] = []
+    size = max(16, _MATRICES // known.N**2)
+    for first in range(0, len(start), size):
+        ends += _group(known, sigma, start[first : first + size])
+        if progress is not None:
+            progress("Newton", len(ends), len(start))
+    return ends
+
+
+def _group(known: Memories, sigma: float, start: Array) -> list[End | None]:
+    """As `newton_together`, for as many points as Hessians are kept; one that is near enough serves to the end."""
     x = np.array(start)
     ends: list[End | None] = [None] * len(x)
+    kept: dict[int, Array] = {}
     energy, length = np.full(len(x), np.inf), np.full(len(x), np.inf)
     live = np.arange(len(x))
     for _ in range(_STEPS):
-        going = []
+        going: list[int] = []
         for at in weighted(known, x[live], sigma):
             which = live[at.rows]
             norm = np.linalg.norm(at.shift, axis=1)
             rounding = _rounding(known, x[which], at, sigma)
             level = 1e-12 * (sigma**2 + np.abs(at.energy))
             fine = (at.energy <= energy[which] + level) & (norm <= np.maximum(0.5 * length[which], rounding))
-            arrived = fine & (norm <= rounding)
-            half = [_half(known, at, b, sigma) for b in np.flatnonzero(fine).tolist()]
+            arrived = np.flatnonzero(fine & (norm <= rounding))
             energy[which], length[which] = at.energy, norm
-            for b, k in zip(np.flatnonzero(fine), range(len(half)), strict=True):
-                move = None if arrived[b] else _move(half[k], at.shift[b])
-                if move is not None and float(np.linalg.norm(move)) <= _SMOOTH * sigma:
-                    x[which[b]] += move
-                    going.append(int(which[b]))
-            low = _softness(known, at, np.flatnonzero(arrived), [half[k] for k in np.flatnonzero(arrived[fine])], sigma)
-            for b, value in zip(np.flatnonzero(arrived), low, strict=True):
+            for b in np.flatnonzero(fine & (norm > rounding)).tolist():
+                i = int(which[b])
+                inverse = kept[i] if i in kept else _inverse(_half(known, at, b, sigma))
+                move = None if inverse is None else inverse @ at.shift[b]
+                if inverse is not None and move is not None and float(np.linalg.norm(move)) <= _SMOOTH * sigma:
+                    if float(np.linalg.norm(move)) <= _CHORD * sigma:
+                        kept[i] = inverse
+                    x[i] += move
+                    going.append(i)
+            half = [_half(known, at, b, sigma) for b in arrived.tolist()]  # a kept one is a step old
+            for b, value in zip(arrived, _softness(known, at, arrived, half, sigma), strict=True):
                 if value >= _CLEAR:
-                    i, residual = which[b], float(norm[b])
+                    i, residual = int(which[b]), float(norm[b])
                     error = (residual + float(rounding[b])) / value
                     ends[i] = End(x[i].copy(), float(at.energy[b]), residual, error, 2.0 * value, False, True)
         live = np.array(going, dtype=np.int64)
-        if progress is not None:
-            progress("Newton", len(x) - len(live), len(x))
         if not len(live):
             break
     return ends
@@ -106,13 +122,13 @@ def _half(known: Memories, at: Weighted, b: int, sigma: float) -> Array:
     return np.asarray(np.eye(known.N) - covariance / sigma**2)
 
 
-def _move(half: Array, shift: Array) -> Array | None:
-    """Newton's step; None where the Hessian is not positive."""
+def _inverse(half: Array) -> Array | None:
+    """Inverse of half the Hessian; None where it is not positive."""
     try:
         np.linalg.cholesky(half)
     except np.linalg.LinAlgError:
         return None
-    return np.asarray(np.linalg.solve(half, shift))
+    return np.asarray(np.linalg.inv(half))
 
 
 def _softness(known: Memories, at: Weighted, points: NDArray[np.int64], half: list[Array], sigma: float) -> Array:
