@@ -90,7 +90,7 @@ def _group(known: Memories, sigma: float, start: Array) -> list[End | None]:
                     x[i] += move
                     going.append(i)
             half = [_half(known, at, b, sigma) for b in arrived.tolist()]  # a kept one is a step old
-            for b, value in zip(arrived, _softness(known, at, arrived, half, sigma), strict=True):
+            for b, value in zip(arrived.tolist(), _softness(known, at, arrived, half, sigma), strict=True):
                 if value >= _CLEAR:
                     i, residual = int(which[b]), float(norm[b])
                     error = (residual + float(rounding[b])) / value
