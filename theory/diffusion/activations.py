@@ -172,7 +172,8 @@ def _transform() -> tuple[Array, Array, Array]:
     orders = np.arange(_NODES)
     ends = np.array([-1.0, 1.0]) * (1.0 - 1e-9)
     to_legendre = np.polynomial.legendre.legvander(x, _NODES - 1) * w[:, None] * (orders + 0.5)
-    return np.append(x, ends), to_legendre, np.polynomial.legendre.legvander(ends, _NODES - 1).T
+    from_legendre: Array = np.asarray(np.polynomial.legendre.legvander(ends, _NODES - 1).T, dtype=np.float64)
+    return np.append(x, ends), to_legendre, from_legendre
 
 
 def _relu(x: Array) -> Array:
