@@ -3,7 +3,7 @@ r"""Critical time, basin volume and curvature of memorised, spurious and general
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,6 +32,7 @@ FULL: Sizes = {4: 3, 9: 3, 18: 3, 36: 3, 100: 3, 300: 2}
 QUICK: Sizes = {12: 1, 60: 1}
 
 _STEPS = 3000
+_LOOK: dict[str, tuple[str, Literal["--", "-"]]] = {"exact": ("white", "--"), "network": ("gray", "-")}
 _PANELS = {
     "t_c": r"critical time $t_c$",
     "log_volume": r"log basin volume",
@@ -72,10 +73,13 @@ def draw(results: Results) -> Figure:
         corner = {"x": 0.97, "y": 0.05, "ha": "right", "va": "bottom"} if mark == "f" else {"x": 0.97, "ha": "right"}
         letter(axes, f"({mark})", **corner)
     handles = [Line2D([], [], color=COLOURS[n], marker=MARKERS[n], linestyle="", label=n) for n in CLASSES]
-    handles += [
-        Line2D([], [], color="gray", marker="o", markerfacecolor="white", linestyle="--", linewidth=0.7, label="exact"),
-        Line2D([], [], color="gray", marker="o", linewidth=0.7, label="trained network"),
-    ]
+    for score, name in (("exact", "exact"), ("network", "trained network")):
+        noise = " and ".join(f"{found[f'{data} {score}'][0].declared['sigma']:.2g}" for data in ("circle", "digits"))
+        label = f"{name}, $\\sigma$ = {noise}"
+        face, dashes = _LOOK[score]
+        handles.append(
+            Line2D([], [], color="gray", marker="o", markerfacecolor=face, linestyle=dashes, linewidth=0.7, label=label)
+        )
     figure.legend(handles=handles, loc="outside lower center", ncols=5)
     return figure
 

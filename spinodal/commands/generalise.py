@@ -221,14 +221,19 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
         for row in rows
         for name, at in row["classes"].items()
     ]
-    table(out, "means over samples of each class", ("K", "score", "seed", "class", *_PER_CLASS.values()), lines)
+    table(
+        out,
+        "means over samples of each class; curvature of the softest direction",
+        ("K", "score", "seed", "class", *_PER_CLASS.values()),
+        lines,
+    )
     out.print()
     table(out, "", ("", ""), [("thresholds", rows[0]["thresholds"].why), ("status", answer["status"])])
     for name in answer["files"]:
         out.print(f"wrote {name}", markup=False, soft_wrap=True)
 
 
-_PER_CLASS = {"t_c": "t_c", "log_volume": "log volume", "curvature": "curvature", "softest": "softest"}
+_PER_CLASS = {"t_c": "t_c", "log_volume": "log volume", "softest": "curvature"}  # the softest direction says most
 
 
 def _last(error: float) -> str:
