@@ -35,6 +35,10 @@ _FIGURES = (
     ("nicoletti2025", "hessian-densities"),
     ("nicoletti2025", "participation"),
     ("vector-thresholds", "dimension"),
+    ("bonnaire2025", "spectrum"),
+    ("bonnaire2025", "losses"),
+    ("bonnaire2025", "times"),
+    ("bonnaire2025", "regimes"),
 )
 
 

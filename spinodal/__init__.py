@@ -36,10 +36,21 @@ if TYPE_CHECKING:
     from theory.branches import StateBranch, branch
     from theory.checks import Check, conformance
     from theory.diffusion.bulks import Bulks, bulks
+    from theory.diffusion.collapse import Collapse, collapse, mixture_collapse
     from theory.diffusion.constants import gaussian_constants
+    from theory.diffusion.hidden_manifold import hidden_manifold
+    from theory.diffusion.information import (
+        gaussian_information,
+        linear_manifold_information,
+        sign_information,
+    )
     from theory.diffusion.losses import Losses, losses
+    from theory.diffusion.manifold_information import manifold_information
+    from theory.diffusion.overlap_laws import Ensemble, ensemble
     from theory.diffusion.population import Population
+    from theory.diffusion.rem import Capacity, Condensation, capacity, condensation, smallest_overlap
     from theory.diffusion.resolvent import ScoreModel
+    from theory.diffusion.speciation import Speciation, speciation
     from theory.diffusion.spectrum import score_spectrum
     from theory.diffusion.times import PhaseDiagram, TimeScales, phase_diagram, region, samples_needed, time_scales
     from theory.ensembles import Nonlinearity, nonlinearity
@@ -74,10 +85,17 @@ _HOME = {
     "spinodal.validation": ("Validation", "validate"),
     "theory.checks": ("Check", "conformance"),
     "theory.diffusion.bulks": ("Bulks", "bulks"),
+    "theory.diffusion.collapse": ("Collapse", "collapse", "mixture_collapse"),
     "theory.diffusion.constants": ("gaussian_constants",),
+    "theory.diffusion.hidden_manifold": ("hidden_manifold",),
+    "theory.diffusion.information": ("gaussian_information", "linear_manifold_information", "sign_information"),
     "theory.diffusion.losses": ("Losses", "losses"),
+    "theory.diffusion.manifold_information": ("manifold_information",),
+    "theory.diffusion.overlap_laws": ("Ensemble", "ensemble"),
     "theory.diffusion.population": ("Population",),
+    "theory.diffusion.rem": ("Capacity", "Condensation", "capacity", "condensation", "smallest_overlap"),
     "theory.diffusion.resolvent": ("ScoreModel",),
+    "theory.diffusion.speciation": ("Speciation", "speciation"),
     "theory.diffusion.spectrum": ("score_spectrum",),
     "theory.diffusion.times": (
         *("PhaseDiagram", "TimeScales"),
@@ -109,8 +127,12 @@ __all__ = [
     "Basins",
     "Boundary",
     "Bulks",
+    "Capacity",
     "Check",
+    "Collapse",
+    "Condensation",
     "Diagram",
+    "Ensemble",
     "Equilibration",
     "FixedPoint",
     "Hopfield",
@@ -130,6 +152,7 @@ __all__ = [
     "Record",
     "ScoreModel",
     "Solution",
+    "Speciation",
     "Spectrum",
     "SpinodalError",
     "StateBranch",
@@ -146,14 +169,23 @@ __all__ = [
     "basins",
     "branch",
     "bulks",
+    "capacity",
+    "collapse",
+    "condensation",
     "conformance",
     "diagram",
+    "ensemble",
     "equations",
     "equilibration",
     "gaussian_constants",
+    "gaussian_information",
+    "hidden_manifold",
+    "linear_manifold_information",
     "load",
     "local_fields",
     "losses",
+    "manifold_information",
+    "mixture_collapse",
     "models",
     "nonlinearity",
     "phase_diagram",
@@ -163,8 +195,11 @@ __all__ = [
     "samples_needed",
     "save",
     "score_spectrum",
+    "sign_information",
     "simulate",
+    "smallest_overlap",
     "solve",
+    "speciation",
     "spectrum",
     "sweep",
     "sweep_status",

@@ -19,13 +19,13 @@ def draw_generalisation(records: Sequence[Generalisation], path: Path) -> None:
     """Draw one panel per score: lines for attractors by barrier (exact score), points for samples by distance."""
     scores = [s for s in ("exact", "network") if any(r.declared["score"] == s for r in records)]
     with styled():
-        figure = Figure(figsize=(3.4 * len(scores), 2.6))
+        figure = Figure(figsize=(3.4 * len(scores), 2.8))
         FigureCanvasAgg(figure)  # no window, whatever the reader's settings
         for k, (axes, score) in enumerate(zip(figure.subplots(1, len(scores), squeeze=False)[0], scores, strict=True)):
             fractions(axes, [r for r in records if r.declared["score"] == score])
             axes.set_title({"exact": "exact score", "network": "trained network"}[score])
-            letter(axes, f"({'ab'[k]})")
-            if k == 0:
-                axes.legend(handles=class_handles(lines=score == "exact"), loc="center left")
-                axes.set_ylabel("fraction of samples")
+            letter(axes, f"({'ab'[k]})", x=0.015, y=0.9)
+            axes.set_ylabel("fraction" if k == 0 else "")
+        handles = class_handles(lines="exact" in scores)
+        figure.legend(handles=handles, loc="outside lower center", ncols=5 if len(scores) == 2 else 3)
         figure.savefig(path)

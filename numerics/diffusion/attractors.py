@@ -3,8 +3,8 @@ r"""Attractors of the energy of dense associative memory: where every start goes
 The map ``x <- <xi>_x`` (mean shift) never raises the energy.  It is followed for all starts together, with steps
 lengthened by the curvature that the last two steps showed (Barzilai and Borwein), never beyond sigma/2 and never
 uphill: the energy has no structure below the scale of sigma, so that such a step leaves no basin.  Starts that have
-come within `MET` sigma of one another are followed as one.  The end is Newton's method with the exact Hessian, since
-mean shift takes for ever near a bifurcation.
+come within `MET` sigma of one another are followed as one.  The end is Newton's method, since mean shift takes for
+ever near a bifurcation.
 
 A fixed point is an attractor only if the Hessian is positive there.  Where it is not, or nearly so, the descent goes
 on from both sides along the softest direction.
@@ -12,41 +12,30 @@ on from both sides along the softest direction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.diffusion.energy import (
-    Local,
-    checked_points,
-    half_inverse,
-    half_spectrum,
-    local,
-    neighbourhoods,
-    softest,
-    softmax,
-)
-from numerics.diffusion.memories import BLOCK, Memories, blocks, checked_sigma
+from numerics.diffusion.energy import checked_points, softmax
+from numerics.diffusion.memories import BLOCK, Memories, Progress, blocks, checked_sigma
+from numerics.diffusion.minimum import LONGEST, QUARTIC, End, both_sides, newton, newton_together
 from numerics.kernels.leaders import leaders
 from numerics.rng import gaussians, stream
 from theory.errors import InvalidInput
 
-__all__ = ["MERGE", "Attractors", "Progress", "attractors", "grouped", "rounding_of"]
+__all__ = ["MERGE", "Attractors", "Progress", "attractors", "grouped"]
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 MERGE = 1e-6
 """Attractors closer than this, in units of sigma, are one."""
 
 MET = 1e-3  # starts so near one another, in units of sigma, share their way
-_LONGEST = 0.5  # of one accelerated step, in units of sigma
-_QUARTIC = 1e-4  # resolution at a bifurcation, in units of sigma
-_ISOLATED = 0.3  # trace of the covariance, in units of sigma^2, below which mean shift needs no help
+_NEAR = 0.03  # length of a step, in units of sigma, from which on Newton's method takes over
+_ISOLATED = 0.1  # trace of the covariance, in units of sigma^2, below which mean shift needs no help
+_WIDEST = 1e100  # extent of the data in units of sigma
 _EPS = float(np.finfo(float).eps)
-_FLAT = 1e-9  # half the curvature that counts as none
 _SOFT = 1e-2  # curvature (of 2) below which both sides along the softest direction are tried
 _GROWTH = 64.0  # a step is lengthened at most so much
 
@@ -69,7 +58,7 @@ class Attractors:
         where that is 0.
     softest : (n,) array
         Smallest eigenvalue of the Hessian; 2 for an isolated memory, 0 at a bifurcation and along a flat valley.  Above
-        1.4 it is the lower bound ``2 - 2 Tr Cov_w/sigma^2``; `curvatures` has the exact ones.
+        1.8 it is the lower bound ``2 - 2 Tr Cov_w/sigma^2``; `curvatures` has the exact ones.
     flat : (n,) bool array
         The smallest eigenvalue is zero to rounding: where the minimum lies along that direction means nothing.
     converged : (n,) bool array
@@ -171,11 +160,19 @@ def attractors(
     begin = known.points if starts is None else checked_points(known, starts)
     if not len(begin) or not np.isfinite(begin).all():
         raise InvalidInput("starts hold no point, or NaN or infinity; give one start a row, in finite numbers.")
-    parts = blocks(len(begin), known.N, limit=2 * BLOCK)
-    found = [_descend(known, s, begin[rows], max_passes, progress) for rows in parts]
-    label = np.concatenate([part.label + sum(len(p.x) for p in found[:k]) for k, part in enumerate(found)])
-    cost = sum(part.cost for part in found)
-    ends, where = _polished(known, s, found, progress)
+    if not known.extent <= _WIDEST * s:
+        raise InvalidInput(
+            f"sigma = {sigma} is less than {1 / _WIDEST:g} of the data's extent, {known.extent:.3g}, and every memory "
+            "is its own attractor to any precision; give a larger sigma."
+        )
+    ends: list[End] = []
+    where, cost = [], 0
+    for rows in blocks(len(begin), known.N, limit=2 * BLOCK):
+        found = _descend(known, s, begin[rows], _NEAR, max_passes, progress)
+        more, reached, extra = _ends(known, s, found, max_passes, progress)
+        where.append(len(ends) + reached[found.label])
+        ends += more
+        cost += found.cost + extra
     chosen, group = _distinct(ends, s, merge)
     order = np.argsort([ends[i].energy for i in chosen], kind="stable")
     rank = np.argsort(order)
@@ -189,18 +186,18 @@ def attractors(
         softest=np.array([e.softest for e in kept]),
         flat=np.array([e.flat for e in kept]),
         converged=np.array([e.converged for e in kept]),
-        start=rank[group[where[label]]],
+        start=rank[group[np.concatenate(where)]],
         passes=cost / len(begin),
     )
 
 
-def _distinct(ends: list[_End], sigma: float, merge: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _distinct(ends: list[End], sigma: float, merge: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Representatives of ends that are one attractor, and which stands for each."""
     points = np.array([e.x for e in ends])
     chosen, group = grouped(points, merge * sigma)
     flat = np.flatnonzero([ends[i].flat for i in chosen])
     if len(flat) > 1:  # a quartic minimum is known to the cube root of rounding only
-        head, label = grouped(points[chosen[flat]], max(merge, _QUARTIC) * sigma)
+        head, label = grouped(points[chosen[flat]], max(merge, QUARTIC) * sigma)
         owner = np.arange(len(chosen))
         owner[flat] = flat[head[label]]
         kept, again = np.unique(owner, return_inverse=True)
@@ -221,8 +218,10 @@ class _Descent:
     cost: int
 
 
-def _descend(known: Memories, sigma: float, begin: Array, max_passes: int, progress: Progress | None) -> _Descent:
-    """Mean shift of all starts: to the end where it contracts fast (isolated memories), else until nearly there."""
+def _descend(
+    known: Memories, sigma: float, begin: Array, near: float, max_passes: int, progress: Progress | None
+) -> _Descent:
+    """Mean shift of all starts: to the end where it contracts fast (isolated memories), else to steps near*sigma."""
     x = np.array(begin, dtype=np.float64)
     size = len(x)
     at = _Descent(x, np.arange(size), np.full(size, np.inf), np.zeros(size), np.zeros(size), np.zeros(size, bool), 0)
@@ -246,9 +245,9 @@ def _descend(known: Memories, sigma: float, begin: Array, max_passes: int, progr
         at.isolated[good] = at.variance[good] <= _ISOLATED * sigma**2
         rounding = 16.0 * _EPS * (np.linalg.norm(at.x[good], axis=1) + float(np.linalg.norm(known.centre)) + sigma)
         step = _lengthened(at.x[good] - before[good], shift - before_shift[good], k) * length
-        step = np.where(at.isolated[good], length, np.maximum(np.minimum(step, _LONGEST * sigma), length))
+        step = np.where(at.isolated[good], length, np.maximum(np.minimum(step, LONGEST * sigma), length))
         # What is nearly there is left to Newton, but for isolated memories, where a few more passes cost less.
-        done[good] = np.where(at.isolated[good], length <= rounding, step <= 1e-2 * MET * sigma)
+        done[good] = np.where(at.isolated[good], length <= rounding, step <= near * sigma)
         moving = ~done[good]
         before[good], before_shift[good] = at.x[good], shift
         at.x[good[moving]] += (shift * (step / np.maximum(length, 1e-300))[:, None])[moving]
@@ -276,109 +275,38 @@ def _lengthened(moved: Array, change: Array, k: int) -> Array:
     return np.clip(np.where(square > 0.0, factor, 1.0), 1.0, _GROWTH)
 
 
-@dataclass(frozen=True)
-class _End:
-    x: Array
-    energy: float
-    residual: float
-    error: float
-    softest: float
-    flat: bool
-    converged: bool
+def _ends(
+    known: Memories, sigma: float, part: _Descent, max_passes: int, progress: Progress | None
+) -> tuple[list[End], NDArray[np.int64], int]:
+    """The ends of points on their way, which of them each reached (others may follow), and further passes."""
+    alone, rest = np.flatnonzero(part.isolated), np.flatnonzero(~part.isolated)
+    reached = np.empty(len(part.x), dtype=np.int64)
+    reached[alone] = np.arange(len(alone))
+    ends = [_isolated(part, k, sigma) for k in alone.tolist()]
+    together = newton_together(known, sigma, part.x[rest], progress=progress)
+    smooth = np.array([end is not None for end in together], dtype=bool)
+    reached[rest[smooth]] = len(ends) + np.arange(int(smooth.sum()))
+    ends += [end for end in together if end is not None]
+    rough = rest[~smooth]
+    if not len(rough):
+        return ends, reached, 0
+    # Soft directions: down to where Newton's method cannot miss, and then one by one.
+    last = _descend(known, sigma, part.x[rough], 1e-2 * MET, max_passes, None)
+    reached[rough] = len(ends) + last.label
+    singles = []
+    for k, x in enumerate(last.x):
+        singles.append(newton(known, sigma, x))
+        if progress is not None:
+            progress("Newton", len(part.x) - len(last.x) + k + 1, len(part.x))
+    ends += singles
+    for end in singles:
+        if end.softest < _SOFT and not end.flat:
+            ends += both_sides(known, sigma, end, 3.0 * MET * sigma)
+    return ends, reached, last.cost
 
 
-def _polished(
-    known: Memories, sigma: float, parts: list[_Descent], progress: Progress | None
-) -> tuple[list[_End], NDArray[np.int64]]:
-    """The ends, by Newton's method where it is needed, and which of them each point reached; others may follow."""
-    ends: list[_End] = []
-    where: list[int] = []
-    total = sum(len(part.x) for part in parts)
-    for part in parts:
-        for k in np.flatnonzero(part.isolated):
-            low = 1.0 - float(part.variance[k]) / sigma**2
-            error = (float(part.residual[k]) + 16.0 * _EPS * float(np.linalg.norm(part.x[k]))) / low
-            ends.append(_End(part.x[k], float(part.energy[k]), float(part.residual[k]), error, 2.0 * low, False, True))
-        reached = np.empty(len(part.x), dtype=np.int64)
-        reached[part.isolated] = np.arange(len(ends) - int(part.isolated.sum()), len(ends))
-        rest = np.flatnonzero(~part.isolated)
-        for k, chosen in zip(rest, neighbourhoods(known, part.x[rest], sigma), strict=True):
-            found = _newton(known, sigma, part.x[k], chosen)
-            reached[k] = len(ends)
-            ends.append(found)
-            if found.softest < _SOFT and not found.flat:
-                ends += _both_sides(known, sigma, found)
-            if progress is not None:
-                progress("Newton", len(where) + int(part.isolated.sum()) + int(np.searchsorted(rest, k)) + 1, total)
-        where += reached.tolist()
-    return ends, np.array(where, dtype=np.int64)
-
-
-def _both_sides(known: Memories, sigma: float, end: _End) -> list[_End]:
-    """Minima on either side of one that is almost flat: starts of both may have met before they could part."""
-    _, direction = softest(known, end.x, sigma)
-    others = [_newton(known, sigma, end.x + sign * 3.0 * MET * sigma * direction) for sign in (1.0, -1.0)]
-    return [other for other in others if other.converged]
-
-
-def _newton(
-    known: Memories, sigma: float, start: Array, chosen: NDArray[np.int64] | None = None, *, max_steps: int = 100
-) -> _End:
-    """Minimum near a start by Newton's method, kept downhill; the residual is summed over differences."""
-    x, s2 = np.array(start), sigma**2
-    here = local(known, x, sigma, chosen)
-    anchor = x  # where the memories that matter were found
-    low = 1.0
-    for _ in range(max_steps):
-        length, rounding = float(np.linalg.norm(here.shift)), rounding_of(x, here)
-        positive = half_inverse(known, x, sigma, here)
-        if positive is not None:
-            step, low = positive
-            step = step * min(1.0, _LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300))
-        else:
-            values, directions = half_spectrum(known, x, sigma, here)
-            low = float(values[0])
-            step = _newton_step(here.shift, values, directions, sigma)
-        if length <= rounding and low >= -_FLAT:
-            break
-        if length <= rounding:  # a saddle: leave it, towards the larger of its components
-            ahead = directions[np.argmax(np.abs(directions[:, 0])), 0]
-            step = MET * sigma * np.sign(ahead) * directions[:, 0]
-        trial = x + step
-        # Moving on changes which memories matter; near the end they stay.
-        if np.linalg.norm(trial - anchor) > 1e-2 * sigma:
-            chosen, anchor = None, trial
-        there = local(known, trial, sigma, chosen)
-        if length > rounding and not _better(there, here, s2):
-            trial = x + here.shift  # mean shift cannot go uphill
-            there = local(known, trial, sigma, chosen)
-            if not _better(there, here, s2):
-                break
-        x, here, chosen = trial, there, there.chosen
-    length, rounding = float(np.linalg.norm(here.shift)), rounding_of(x, here)
-    error = (length + rounding) / low if low > _FLAT else _QUARTIC * sigma
-    converged = length <= 100.0 * rounding and low > -_FLAT
-    return _End(x, here.energy, length, error, 2.0 * low, abs(low) <= _FLAT, converged)
-
-
-def _newton_step(shift: Array, values: Array, directions: Array, sigma: float) -> Array:
-    """Step by the inverse of half the Hessian with its eigenvalues taken positive, at most sigma/2 long."""
-    parts = directions.T @ shift
-    length = float(np.linalg.norm(shift))
-    floor = max(_FLAT, length / (_LONGEST * sigma) * 1e-2)
-    step = directions @ (parts / np.maximum(np.abs(values), floor)) + (shift - directions @ parts)
-    return np.asarray(step * min(1.0, _LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300)))
-
-
-def _better(there: Local, here: Local, s2: float) -> bool:
-    """Lower, or as low to rounding and nearer to a fixed point."""
-    level = 1e-13 * (s2 + abs(here.energy))
-    if there.energy < here.energy - level:
-        return True
-    nearer = float(np.linalg.norm(there.shift)) < 0.9 * float(np.linalg.norm(here.shift))
-    return there.energy <= here.energy + level and nearer
-
-
-def rounding_of(x: Array, here: Local) -> float:
-    """Size of the mean shift that is rounding."""
-    return 4.0 * float(np.finfo(float).eps) * (float(np.linalg.norm(x)) + here.spread)
+def _isolated(part: _Descent, k: int, sigma: float) -> End:
+    """A point to which mean shift converged by itself."""
+    low = 1.0 - float(part.variance[k]) / sigma**2
+    error = (float(part.residual[k]) + 16.0 * _EPS * float(np.linalg.norm(part.x[k]))) / low
+    return End(part.x[k], float(part.energy[k]), float(part.residual[k]), error, 2.0 * low, False, True)

@@ -17,9 +17,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.diffusion.attractors import Attractors, Progress, attractors, rounding_of
+from numerics.diffusion.attractors import Attractors, attractors
 from numerics.diffusion.energy import energies, half_spectrum, local, softmax
-from numerics.diffusion.memories import Memories, beta_of, blocks
+from numerics.diffusion.memories import Memories, Progress, beta_of, blocks
+from numerics.diffusion.minimum import rounding_of
 
 __all__ = ["Barriers", "barriers", "valleys"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.diffusion.attractors import MERGE, Attractors, Progress, attractors
+from numerics.diffusion.attractors import MERGE, Attractors, attractors
 from numerics.diffusion.barriers import Barriers, barriers
 from numerics.diffusion.classify import (
     CLASSES,
@@ -21,7 +21,7 @@ from numerics.diffusion.classify import (
     propose_thresholds,
 )
 from numerics.diffusion.energy import curvatures, softmax
-from numerics.diffusion.memories import Memories, beta_of, memories
+from numerics.diffusion.memories import Memories, Progress, beta_of, memories
 from numerics.rng import gaussians, stream, words
 from theory.errors import InvalidInput
 
@@ -189,8 +189,8 @@ def census(
     eps = checked_depth(depth)
     thresholds = propose_thresholds(known.points, delta_m=delta_m, delta_s=delta_s)
     size = min(known.K, 2000) if samples is None else samples
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 2:
-        raise InvalidInput(f"samples = {samples} is not allowed; give a whole number of at least 2.")
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 2 <= size <= 10**7:
+        raise InvalidInput(f"samples = {samples} is not allowed; give a whole number, 2 to 10^7.")
     found = attractors(known, sigma, progress=progress)
     walls = barriers(known, found, progress=progress)
     labels = by_barrier(known, found, walls, delta_m=thresholds.delta_m, depth=eps)

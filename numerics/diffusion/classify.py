@@ -9,10 +9,11 @@ with S the memories and S' a synthetic set.  Nothing is asked of where the sampl
 
 *By barrier depth*, for attractors of the energy.  On a ring of many random memories, minima do not disappear with
 their number: they become shallow, and every one of them is a repeated end point, which the first rule calls spurious.
-So: an attractor is *generalised* if its valley at depth eps (in units of 1/beta) extends over more than 4 sigma and the
-softmax at its minimum averages over at least 1/eps^2 memories, so that barriers below eps are the law of large
-numbers (the modulation of the energy is n_eff^(-1/2)/beta) and no accident of two neighbours; else *memorised* if it
-lies within delta_m of a memory; else *spurious*.
+So: an attractor is *generalised* if its valley at depth eps (in units of 1/beta) extends over more than 2 sigma (the
+distance at which two memories merge, so that it is longer than any one well) and the softmax at its minimum averages
+over at least 1/eps^2 memories, so that barriers below eps are the law of large numbers (the modulation of the energy is
+n_eff^(-1/2)/beta) and no accident of two neighbours; else *memorised* if it lies within delta_m of a memory; else
+*spurious*.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from numerics.diffusion.attractors import Attractors
 from numerics.diffusion.barriers import Barriers, valleys
-from numerics.diffusion.energy import local
+from numerics.diffusion.energy import participation
 from numerics.diffusion.memories import Memories, nearest_distances
 from theory.errors import InvalidInput
 
@@ -39,7 +40,6 @@ __all__ = [
     "by_distance",
     "checked_depth",
     "checked_thresholds",
-    "participation",
     "propose_thresholds",
 ]
 
@@ -52,9 +52,10 @@ MEMORISED, SPURIOUS, GENERALISED = range(3)
 DEPTH = 0.5
 """Barriers below DEPTH/beta do not separate: the density on the path keeps 61 % of its value at the minimum."""
 
-_SPAN = 4.0  # a valley longer than this, in units of sigma, is resolved as one
+_SPAN = 2.0  # in units of sigma: two equal memories merge into one well exactly where they are this near
 _QUANTILE = 0.05
 _PART = 1.0 / 3.0
+_COPY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,11 @@ def propose_thresholds(points: Array, *, delta_m: float | None = None, delta_s: 
         )
     nearest = nearest_distances(points)
     quantile, median = float(np.quantile(nearest, _QUANTILE)), float(np.median(nearest))
+    if quantile < _COPY * median and None in (delta_m, delta_s):
+        raise InvalidInput(
+            f"5 % of the data points or more are copies of others to {_COPY:g} of the median nearest-neighbour "
+            f"distance ({median:.4g}), which leaves no threshold to choose; remove them or give both."
+        )
     chosen = _PART * quantile
     given = [f"{name} was given" for name, value in (("delta_m", delta_m), ("delta_s", delta_s)) if value is not None]
     rule = f"a third of the 5 % quantile ({quantile:.4g}) of the memories' nearest-neighbour distances"
@@ -229,12 +235,6 @@ def by_distance(
     return np.where(near, MEMORISED, np.where(repeated, SPURIOUS, GENERALISED)).astype(np.int64)
 
 
-def participation(known: Memories, x: Array, sigma: float) -> float:
-    """Number of memories that the softmax at one point averages over, 1/sum w^2."""
-    at = local(known, x, sigma)
-    return 1.0 / float((at.w**2 / known.counts[at.chosen]).sum())
-
-
 def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: float, depth: float = DEPTH) -> Labels:
     """Classes of attractors by the depth of the barriers around them.
 
@@ -255,7 +255,7 @@ def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: 
     valley, spans = valleys(found, walls, eps)
     span = spans[valley]
     distance = nearest_distances(found.points, known.points)
-    members = np.array([participation(known, x, found.sigma) for x in found.points])
+    members = participation(known, found.points, found.sigma)
     wide = (span > _SPAN * found.sigma) & (members >= 1.0 / eps**2)
     label = np.where(wide, GENERALISED, np.where(distance <= delta_m, MEMORISED, SPURIOUS)).astype(np.int64)
     return Labels(label, distance, members, valley, span)

@@ -25,7 +25,8 @@ def read_data(name: str, *, K: int | None = None, seed: int = 0, key: str | None
     ----------
     name : str
         ``circle`` (K random points on the unit circle), ``digits`` (scikit-learn's 1797 images of 8 x 8 pixels, scaled
-        to 0...1), or a file: an array of shape (K, N) in .npy or .npz, or numbers with commas in .csv.
+        to 0...1), or a file: an array of shape (K, N) in .npy or .npz, or numbers with commas in .csv
+        (a header is skipped).
     K : int or None
         Number of points: for ``circle`` 9 unless given; of others the first K, or, for ``digits``, K at random by seed.
     seed : int
@@ -87,9 +88,13 @@ def _file(name: str, key: str | None) -> NDArray[np.float64]:
         raise InvalidInput(f"'{name}' is not a file; give an array of shape (K, N) in {', '.join(SUFFIXES)}.")
     try:
         if suffix == ".csv":
-            return np.genfromtxt(path, delimiter=",", dtype=np.float64, ndmin=2, comments="#", filling_values=np.nan)
+            return _csv(name, path)
         loaded = np.load(path, allow_pickle=False)
         if suffix == ".npy":
+            if key is not None:
+                raise InvalidInput(
+                    f"--key {key} names an array of a .npz file, and '{name}' is one array; leave it out."
+                )
             return np.asarray(loaded)
         with loaded:
             return _member(name, loaded, key)
@@ -98,6 +103,35 @@ def _file(name: str, key: str | None) -> NDArray[np.float64]:
             raise
         reason = " ".join(str(problem).split())[:100]
         raise InvalidInput(f"'{name}' holds no readable array of numbers ({reason}); save it again.") from problem
+
+
+def _csv(name: str, path: Path) -> NDArray[np.float64]:
+    """Numbers with commas; a first line without any number is a header."""
+    lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    rows = [line.split(",") for line in lines if line]
+    if rows and not any(_is_number(word) for word in rows[0]):
+        rows = rows[1:]
+    if not rows:
+        raise InvalidInput(f"'{name}' holds no line of numbers; give one point a line, with commas.")
+    for k, row in enumerate(rows):
+        if len(row) != len(rows[0]):
+            raise InvalidInput(
+                f"point {k} of '{name}' has {len(row)} numbers and the first has {len(rows[0])}; give all as many."
+            )
+        wrong = next((word for word in row if not _is_number(word)), None)
+        if wrong is not None:
+            raise InvalidInput(
+                f"point {k} of '{name}' holds '{wrong.strip()[:30]}', which is no number; give numbers with commas."
+            )
+    return np.array(rows, dtype=np.float64)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _member(name: str, loaded: np.lib.npyio.NpzFile, key: str | None) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ from theory.errors import InvalidInput
 __all__ = [
     "Local",
     "Softmax",
+    "Weighted",
     "curvatures",
     "divergence",
     "energies",
@@ -35,10 +36,12 @@ __all__ = [
     "hessian",
     "local",
     "neighbourhoods",
+    "participation",
     "scores",
     "softest",
     "softmax",
     "softmax_covariance",
+    "weighted",
 ]
 
 Array = NDArray[np.float64]
@@ -141,10 +144,9 @@ def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) 
         top, total = np.full(len(a), -np.inf), np.zeros(len(a))
         shift, best, second = np.zeros_like(a), np.full(len(a), -np.inf), np.zeros(len(a))
         scaled = 2.0 * beta * a
-        offset = (scaled @ known.centre)[:, None]
         for part in columns:
-            exponent = scaled @ known.points[part].T
-            exponent -= offset
+            near = known.centred(part)
+            exponent = scaled @ near.T
             exponent += bias[part]
             peak = exponent.max(1)
             where = exponent.argmax(1)
@@ -156,13 +158,14 @@ def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) 
             np.exp(exponent, out=exponent)
             fade = np.exp(top - new)
             total = total * fade + exponent.sum(1)
-            shift = shift * fade[:, None] + exponent @ known.points[part]
+            shift = shift * fade[:, None] + exponent @ near
             second = second * fade + exponent @ known.squares[part]
             top = new
-        mean[rows] = shift / total[:, None]
+        shift /= total[:, None]
+        mean[rows] = shift + known.centre
         energy[rows] = np.einsum("ij,ij->i", a, a) - (top + np.log(total)) / beta
         largest[rows] = np.exp(best - top) / total
-        variance[rows] = np.maximum(second / total - ((mean[rows] - known.centre) ** 2).sum(1), 0.0)
+        variance[rows] = np.maximum(second / total - (shift**2).sum(1), 0.0)
     return Softmax(energy, mean, largest, nearest, variance)
 
 
@@ -191,15 +194,68 @@ def scores(known: Memories, x: ArrayLike, sigma: float) -> Array:
     return (softmax(known, points, sigma).mean - points) / checked_sigma(sigma) ** 2
 
 
+class Weighted(NamedTuple):
+    """The softmax at a block of points, with all its weights.
+
+    Attributes
+    ----------
+    rows : slice
+        Which points.
+    w : (b, K) array
+        Weights.
+    energy : (b,) array
+    shift : (b, N) array
+        <xi> - x.
+    variance : (b,) array
+        Trace of the covariance.
+    """
+
+    rows: slice
+    w: Array
+    energy: Array
+    shift: Array
+    variance: Array
+
+
+def _exponents(known: Memories, x: Array, beta: float) -> tuple[Array, Array]:
+    """Exponents at few points, the part that all memories share left out, and the points seen from the centre."""
+    a = x - known.centre
+    exponent = (2.0 * beta * a) @ known.centred(slice(None)).T
+    exponent += known.log_counts - beta * known.squares
+    return exponent, a
+
+
+def weighted(known: Memories, x: Array, sigma: float) -> Iterator[Weighted]:
+    """Yield the softmax at points (B, N) with the weights of all memories, in blocks of points."""
+    beta = beta_of(sigma)
+    for rows in blocks(len(x), known.K):
+        w, a = _exponents(known, x[rows], beta)
+        top = w.max(1)
+        w -= top[:, None]
+        np.exp(w, out=w)
+        total = w.sum(1)
+        w /= total[:, None]
+        mean = w @ known.centred(slice(None))
+        variance = np.maximum(w @ known.squares - (mean**2).sum(1), 0.0)
+        energy = np.einsum("ij,ij->i", a, a) - (top + np.log(total)) / beta
+        yield Weighted(rows, w, energy, mean - a, variance)
+
+
+def participation(known: Memories, x: ArrayLike, sigma: float) -> Array:
+    """Number of memories that the softmax averages over at every point, 1/sum w^2, (B,)."""
+    points = checked_points(known, x)
+    out = np.empty(len(points))
+    for at in weighted(known, points, sigma):
+        np.square(at.w, out=at.w)
+        out[at.rows] = 1.0 / (at.w @ (1.0 / known.counts))
+    return out
+
+
 def neighbourhoods(known: Memories, x: Array, sigma: float) -> Iterator[NDArray[np.int64]]:
     """Yield for every point (B, N) the memories whose weight is not negligible, found in blocks of points."""
     beta = beta_of(sigma)
-    bias = known.log_counts - beta * known.squares
     for rows in blocks(len(x), known.K):
-        scaled = 2.0 * beta * (x[rows] - known.centre)
-        exponent = scaled @ known.points.T
-        exponent -= (scaled @ known.centre)[:, None]
-        exponent += bias
+        exponent, _ = _exponents(known, x[rows], beta)
         exponent -= exponent.max(1)[:, None]
         for row in exponent:
             yield np.flatnonzero(row > -_NEGLIGIBLE)

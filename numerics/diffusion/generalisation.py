@@ -150,7 +150,7 @@ class Trial:
     sigma: float | None = None
     seed: int = 0
     samples: int = 256
-    probes: int = 8
+    probes: int = 16
     trials: int = 10
     delta_m: float | None = None
     delta_s: float | None = None
@@ -262,7 +262,7 @@ class Trial:
                     score,
                     drawn[of_class],
                     self.noise,
-                    delta=limits.delta_m,
+                    delta=max(limits.delta_m, self.noise),
                     high=self.highest,
                     trials=self.trials,
                     seed=self.seed,
@@ -322,9 +322,10 @@ class Generalisation:
     thresholds : Thresholds
     measurements : dict of Measurement
         Fractions of samples by class name; 'basins CLASS', of memories, by where they lead (exact score, sets that
-        are not large); and per class, as 'critical_noise CLASS', means over probed samples: critical noise, t_c =
-        log(1 + sigma^2)/2, basin radius, log_volume (of those that ever came back; 'survived' is the fraction above
-        the lowest level), and the softest and the mean eigenvalue of the Hessian of E.
+        are not large); and per class, as 'critical_noise CLASS', means over probed samples: critical noise and t_c =
+        log(1 + sigma^2)/2 (returned: within delta_m or sigma, the larger), basin radius, log_volume (of those that
+        ever came back; 'survived' is the fraction above the lowest level), and the softest and the mean eigenvalue of
+        the Hessian of E.
     spectra : dict of list of float
         Class -> eigenvalues of the Hessian of E, averaged in order.
     nearest : list of float

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 from numerics.rng import gaussians, stream, words
 from theory.errors import InvalidInput
 
-__all__ = ["Memories", "beta_of", "checked_sigma", "circle", "memories", "nearest_distances"]
+__all__ = ["Memories", "Progress", "beta_of", "checked_sigma", "circle", "memories", "nearest_distances"]
 
 Array = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(label, done, total)``."""
 
 # Elements of one block of squared distances (32 MB): large enough for BLAS, small beside the data.
 BLOCK = 2**22
+_LARGEST = 1e150  # numbers whose squares are finite, and those of their inverses
 _TWICE = ("refuse", "count", "drop")
 
 
@@ -53,6 +57,16 @@ class Memories:
     def centre(self) -> Array:
         """Mean of the memories, (N,): distances are formed from here, so that a common offset costs no digits."""
         return np.asarray(self.counts @ self.points / self.counts.sum())  # no copy of the data, unlike an average
+
+    def centred(self, rows: slice) -> Array:
+        """Memories seen from the centre, (k, N); kept where they are few, made anew for each block otherwise."""
+        if self.points.size <= 4 * BLOCK:
+            return self._centred[rows]
+        return np.asarray(self.points[rows] - self.centre)
+
+    @functools.cached_property
+    def _centred(self) -> Array:
+        return np.asarray(self.points - self.centre)
 
     @functools.cached_property
     def squares(self) -> Array:
@@ -111,6 +125,8 @@ def memories(data: ArrayLike, *, duplicates: str = "refuse") -> Memories:
             f"the data hold NaN or infinity in {int(bad.sum())} of {len(points)} points (first in row {row}), which "
             "make the energy undefined everywhere; remove these rows."
         )
+    if float(np.abs(points).max()) > _LARGEST:
+        raise InvalidInput(f"the data reach {np.abs(points).max():.3g}, whose square overflows; scale them down.")
     distinct, first, counts = _distinct(points)
     if len(distinct) == len(points):
         return Memories(points, np.ones(len(points)))
@@ -171,13 +187,15 @@ def checked_sigma(sigma: float) -> float:
     Raises
     ------
     InvalidInput
-        Unless 0 < sigma < infinity.
+        Unless 1e-150 <= sigma <= 1e150: its square would be 0 or infinite.
     """
     number = isinstance(sigma, (int, float, np.floating, np.integer)) and not isinstance(sigma, bool)
     if not number or not 0.0 < sigma < math.inf:
         raise InvalidInput(
             f"sigma = {sigma} is not allowed; give the noise's standard deviation, 0 < sigma < infinity."
         )
+    if not 1.0 / _LARGEST <= sigma <= _LARGEST:
+        raise InvalidInput(f"sigma = {sigma} has no square in double precision; scale data and sigma together.")
     return float(sigma)
 
 

@@ -138,8 +138,8 @@ def require_torch() -> Any:
         return importlib.import_module("torch")
     except ImportError:
         raise MissingExtra(
-            "training a score network needs PyTorch, which is not installed; run: pip install 'spinodal[neural]', or "
-            "ask for the exact score alone."
+            "training a score network needs PyTorch, which is not installed; run: pip install 'spinodal[neural]', "
+            "or take the exact score alone (--no-network)."
         ) from None
 
 

@@ -22,15 +22,16 @@ COLOURS = dict(zip(CLASSES, ("#0072B2", "#D55E00", "#009E73"), strict=True))
 MARKERS = dict(zip(CLASSES, "os^", strict=True))
 
 
-def against(records: Sequence[Generalisation], name: str) -> tuple[Array, Array, Array]:
+def against(records: Sequence[Generalisation], name: str, *, least: int = 1) -> tuple[Array, Array, Array]:
     """K, mean of a measurement over training sets, and its standard error.
 
-    The error is the larger of the scatter between training sets and what the errors within them leave.
+    The error is the larger of the scatter between training sets and what the errors within them leave.  Left out are
+    measurements of fewer than `least` samples in all.
     """
     rows = []
     for K in sorted({r.K for r in records}):
         found = [r.measurements[name] for r in records if r.K == K and name in r.measurements]
-        if not found:
+        if sum(m.n for m in found) < least:
             continue
         value = np.array([m.value for m in found])
         within = math.sqrt(sum(m.error**2 for m in found if math.isfinite(m.error))) / len(found)

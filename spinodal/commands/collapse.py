@@ -89,10 +89,13 @@ def _remark(answer: dict[str, Any]) -> str:
     if answer["t_C"] is None:
         words.append(
             "the data have less entropy per dimension than alpha, so they never collapse; give a smaller alpha"
+            if answer["data"] == "signs"
+            else "the collapse needs a signal-to-noise ratio beyond 1e300, so no number holds t_C; give a smaller alpha"
         )
     if "t_S" in answer and answer["t_S"] is None:
         words.append("the classes overlap too much to be separate wells at any time; give centres further apart")
-    return (" and ".join(words) + ".").capitalize() if words else ""
+    sentence = " and ".join(words)
+    return f"{sentence[0].upper()}{sentence[1:]}." if words else ""
 
 
 def _covariance(data: str, sigma2: float | None, covariance: str | None, mean: str | None) -> Any:

@@ -67,8 +67,11 @@ def generalise(
 
     Samples of a trained network and of the exact score are classified by their distances to the training set S and to
     other samples S'.  Critical noise, basin volume and curvature (Hessian of E = -2 sigma^2 log p, 2 at an isolated
-    memory) are measured per class.  Every record is kept in the folder as soon as it is there, and networks every ten
-    seconds: a run that was stopped in any way goes on where it was.
+    memory) are measured per class; t_c = log(1 + sigma_c^2)/2 of the critical noise sigma_c up to which 9 of 10 trials
+    come back within delta_m or sigma, the larger.
+
+    Every record is kept in the folder as soon as it is there, and networks every ten seconds: a run that was stopped in
+    any way goes on where it was.
     """
     from numerics.diffusion.generalisation import Trial, default_loads, describe
     from numerics.diffusion.neural import Training, require_torch
@@ -218,14 +221,19 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
         for row in rows
         for name, at in row["classes"].items()
     ]
-    table(out, "means over samples of each class", ("K", "score", "seed", "class", *_PER_CLASS.values()), lines)
+    table(
+        out,
+        "means over samples of each class; curvature of the softest direction",
+        ("K", "score", "seed", "class", *_PER_CLASS.values()),
+        lines,
+    )
     out.print()
     table(out, "", ("", ""), [("thresholds", rows[0]["thresholds"].why), ("status", answer["status"])])
     for name in answer["files"]:
         out.print(f"wrote {name}", markup=False, soft_wrap=True)
 
 
-_PER_CLASS = {"t_c": "t_c", "log_volume": "log volume", "curvature": "curvature", "softest": "softest"}
+_PER_CLASS = {"t_c": "t_c", "log_volume": "log volume", "softest": "curvature"}  # the softest direction says most
 
 
 def _last(error: float) -> str:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["threshold"]
 
-Named = Annotated[str, typer.Option("--ensemble", help="Patterns: gaussian, sphere, binary or hidden-manifold.")]
+Named = Annotated[
+    str | None,
+    typer.Option("--ensemble", show_default="sphere", help="Patterns: gaussian, sphere, binary or hidden-manifold."),
+]
 Lambda = Annotated[float, typer.Option("--lambda", help="lambda > 0 of E = -(1/lambda) log sum exp(lambda x.xi) + ...")]
 Overlap = Annotated[
     float, typer.Option("--overlap", help="Overlap x.xi/N of the query with the pattern, 0 < m <= 1 (a basin's edge).")
@@ -42,7 +45,7 @@ Table = Annotated[
 
 def threshold(
     *,
-    ensemble: Named = "sphere",
+    ensemble: Named = None,
     lam: Lambda = 1.0,
     overlap: Overlap = 1.0,
     alpha: Alpha = None,
@@ -92,13 +95,16 @@ def threshold(
     return Answer(data, show)
 
 
-def _law(ensemble: str, gamma: float | None, activation: str | None, table_file: str | None) -> Ensemble:
+def _law(ensemble: str | None, gamma: float | None, activation: str | None, table_file: str | None) -> Ensemble:
     """The ensemble that the options name."""
     from theory.diffusion.hidden_manifold import hidden_manifold
     from theory.diffusion.overlap_laws import Ensemble
     from theory.diffusion.overlap_laws import ensemble as named
     from theory.errors import InvalidInput
 
+    if table_file is not None and ensemble is not None:
+        raise InvalidInput("--table and --ensemble both say what the patterns are; leave out one of the two.")
+    ensemble = "sphere" if ensemble is None else ensemble
     manifold = ensemble.replace("_", "-") == "hidden-manifold" and table_file is None
     if not manifold:
         for flag, value in (("--gamma", gamma), ("--activation", activation)):

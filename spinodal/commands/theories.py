@@ -27,7 +27,7 @@ PHAM = """@article{pham2025,
 }"""
 LUCIBELLO = """@article{lucibello2024,
   author = {Lucibello, Carlo and M{\\'e}zard, Marc},
-  title = {The exponential capacity of dense associative memories},
+  title = {Exponential capacity of dense associative memories},
   journal = {Physical Review Letters},
   volume = {132},
   pages = {077301},

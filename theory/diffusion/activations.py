@@ -27,9 +27,12 @@ Array = NDArray[np.float64]
 
 _NODES = 16
 _FIRST = 32  # panels to begin with
+_SLIVER = 1e-9  # narrower panels are beside a kink
+_ASIDE = 0.3130169943749
 _MOST = 4000
 _ROUNDING = 4e-14  # of the polynomial on a panel
 _NARROWEST = 1e-14  # panel in units of the reach: what is left there is a kink or a step
+_LARGEST = 1e140  # so that squares are numbers
 _PROBE = np.array([-2.7, -1.1, -0.3, 0.2, 0.9, 1.7, 3.1])
 
 
@@ -74,7 +77,7 @@ class Activation:
         try:
             with np.errstate(all="ignore"):
                 y = np.asarray(self.function(x))
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:120]
             raise InvalidInput(
                 f"activation '{self.name}' fails on a float array ({reason}); give a function of one real array."
@@ -84,11 +87,20 @@ class Activation:
                 f"activation '{self.name}' returned {y.dtype} of shape {y.shape} for floats of shape {x.shape}; "
                 "give a function that maps a real array to a real array of the same shape."
             )
+        if y.dtype.kind == "f" and y.dtype.itemsize < 8:
+            raise InvalidInput(
+                f"activation '{self.name}' returned {y.dtype}, too coarse for its averages; keep float64 throughout."
+            )
         values = y.astype(np.float64)
         if not np.isfinite(values).all():
             where = float(x[~np.isfinite(values)].ravel()[0])
             raise InvalidInput(
                 f"activation '{self.name}' is not finite at {where:.6g}; give a function with a second Gaussian moment."
+            )
+        if values.size and np.abs(values).max() > _LARGEST:
+            raise InvalidInput(
+                f"activation '{self.name}' reaches {np.abs(values).max():.3g}, too large for its second moment to "
+                f"be found; give one that stays below {_LARGEST:g}."
             )
         return values
 
@@ -106,24 +118,29 @@ class Activation:
 
 
 def _bisected(function: Activation, reach: float, kinks: Array) -> Pieces:
-    x, to_legendre = _transform()
+    x, to_legendre, at_ends = _transform()
     inside = kinks[np.abs(kinks) < reach]
-    edges = np.unique(np.concatenate([np.linspace(-reach, reach, _FIRST + 1), inside]))
+    first = np.linspace(-reach, reach, _FIRST + 1)
+    first[1:-1] += _ASIDE * reach / _FIRST  # a kink on an edge would not be seen
+    edges = np.unique(np.concatenate([first, inside]))
     if inside.size:  # an edge of the first grid beside a kink would make a sliver
         near = np.abs(edges[:, None] - inside).min(1)
         edges = edges[(near == 0.0) | (near > 1e-3 * reach / _FIRST)]
     low, high = edges[:-1], edges[1:]
     done: list[Array] = []
-    tiny: list[Array] = []
+    tiny: list[Array] = [np.empty((2, 0))]
     count, typical = 0, float(np.sqrt(np.mean(function(np.linspace(-0.2 * reach, 0.2 * reach, 101)) ** 2)))
     while low.size:
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         values = function(middle[:, None] + half[:, None] * x)
-        tail = np.abs(values @ to_legendre[:, -3:]).max(1)
-        good = tail <= _ROUNDING * (typical + np.abs(values).max(1))
+        series, size = values[:, :_NODES] @ to_legendre, typical + np.abs(values).max(1)
+        good = np.abs(series[:, -3:]).max(1) <= _ROUNDING * size
+        # A step between the last node and the end of a panel shows at the end only.
+        good &= np.abs(series @ at_ends - values[:, _NODES:]).max(1) <= 50.0 * _ROUNDING * size
         narrow = ~good & (high - low < _NARROWEST * reach)
         done.append(np.concatenate([low[good | narrow], high[good | narrow]]))
-        tiny.append(middle[narrow])
+        small = narrow | (good & (high - low < _SLIVER * reach))  # the kink of a continuous function drowns earlier
+        tiny.append(np.stack([middle[small], high[small] - low[small]]))
         count += int(good.sum() + narrow.sum())
         low, middle, high = (e[~good & ~narrow] for e in (low, middle, high))
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
@@ -132,20 +149,31 @@ def _bisected(function: Activation, reach: float, kinks: Array) -> Pieces:
                 f"activation '{function.name}' is too rough or has no second moment ({_MOST} panels do not resolve "
                 "it); use a function with finitely many steps or kinks that grows slower than exp(x^2/4)."
             )
-    places = np.sort(np.concatenate([np.empty(0), *tiny]))
-    if places.size:
-        places = places[np.insert(np.diff(places) > 1e3 * _NARROWEST * reach, 0, True)]
+    places = _places(np.concatenate(tiny, axis=1), reach)
     # A place beside a kink that is known is the same kink.
-    fresh = [p for p in places if not inside.size or np.abs(inside - p).min() > 1e4 * _NARROWEST * reach]
+    fresh = [p for p in places if not inside.size or np.abs(inside - p).min() > 10.0 * _SLIVER * reach]
     return Pieces(np.unique(np.concatenate(done)), np.sort(np.concatenate([inside, np.array(fresh)])))
 
 
+def _places(slivers: Array, reach: float) -> Array:
+    """Kinks from panels that stayed narrow, in rows of middles and widths: the narrowest of each cluster."""
+    middle, width = slivers[:, np.argsort(slivers[0])]
+    cluster = np.cumsum(np.diff(middle, prepend=middle[:1]) > 10.0 * _SLIVER * reach)
+    order = np.lexsort((width, cluster))
+    best = order[np.unique(cluster[order], return_index=True)[1]]
+    rounded = np.round(middle[best], 9) + 0.0  # kinks like round numbers
+    return np.asarray(np.where(np.abs(middle[best] - rounded) < 2.0 * width[best], rounded, middle[best]))
+
+
 @functools.lru_cache(maxsize=1)
-def _transform() -> tuple[Array, Array]:
-    """Nodes and the matrix (nodes, orders) from values to Legendre coefficients."""
+def _transform() -> tuple[Array, Array, Array]:
+    """Nodes and two points at the ends; from values at nodes to Legendre coefficients, and from these to the ends."""
     x, w = gauss_legendre(_NODES)
     orders = np.arange(_NODES)
-    return x, np.polynomial.legendre.legvander(x, _NODES - 1) * w[:, None] * (orders + 0.5)
+    ends = np.array([-1.0, 1.0]) * (1.0 - 1e-9)
+    to_legendre = np.polynomial.legendre.legvander(x, _NODES - 1) * w[:, None] * (orders + 0.5)
+    from_legendre: Array = np.asarray(np.polynomial.legendre.legvander(ends, _NODES - 1).T, dtype=np.float64)
+    return np.append(x, ends), to_legendre, from_legendre
 
 
 def _relu(x: Array) -> Array:
@@ -233,7 +261,7 @@ def _from_file(spec: str) -> Callable[[Array], Any]:
     module = importlib.util.module_from_spec(found)
     try:
         found.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:120]
         raise InvalidInput(
             f"activation file '{place}' fails to import ({reason}); give a file that defines a function."

@@ -196,7 +196,13 @@ def _bulks(model: ScoreModel) -> Bulks:
             )
         error = float(max(errors[k], errors[last])) + _EPS * (floor + high)
         parts.append(Bulk(floor + low, floor + high, error, float(weight), doubt, *kind, low, high))
-    return Bulks(tuple(parts), ((floor, model.atom),) if model.atom > 0.0 else (), Status.CONVERGED)
+    found = Bulks(tuple(parts), ((floor, model.atom),) if model.atom > 0.0 else (), Status.CONVERGED)
+    if not parts or not abs(found.total - 1.0) <= _MISSING / max(1.0, model.psi_p):
+        raise NotConverged(
+            f"the bulks found hold {found.total:.9g} of the eigenvalues instead of 1, so edges are missing (signal "
+            f"{model.constants.A:.1e} against noise {model.constants.b_squared:.1e}); move the parameters a little."
+        )
+    return found
 
 
 def _kinds(model: ScoreModel, weights: list[float]) -> list[tuple[tuple[int, ...], bool]]:

@@ -170,6 +170,10 @@ def _evaluated(act: Activation, t: float, sigma2: float) -> Constants:
             f"activation '{act.name}' has no second moment under a normal law of variance {gamma**2:.6g}, or grows too "
             "fast for it to be found; use a function that grows slower than exp(x^2/(4 variance))."
         )
+    if not power > 1e-280:
+        raise InvalidInput(
+            f"activation '{act.name}' has the second moment {power:.3g}, which is 0 to rounding; scale it up."
+        )
     two = [
         _residuals(act, pieces, signal, math.sqrt(Delta), reach, nodes, m[0], m[1])
         for nodes, m in zip(_NODES, moments, strict=True)

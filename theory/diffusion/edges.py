@@ -8,13 +8,13 @@ there are is never assumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.diffusion.resolvent import ScoreModel
+from theory.diffusion.resolvent import Curve, ScoreModel
 from theory.folds import solve_folds
 from theory.problem import Extended, Linearised, Problem, Status
 
@@ -28,6 +28,8 @@ _ENDS = 34.0  # logistic range of the samples: exp(-34) of the arc from its ends
 _DEPTH = 8  # how often an arc is refined where two folds may hide between samples
 _ZOOM = 33
 _HALVINGS = 18
+_TO_ROUNDING = 60  # halvings
+_CHUNK = 1 << 15
 _CENTRE = 4.0
 _MOST_DIPS = 256
 _NOISE = 1e-13
@@ -95,21 +97,43 @@ def _special(model: ScoreModel) -> tuple[Array, Array]:
     """Ends of arcs: poles of x, near which bulks are narrow; branch points (or poles of w, if alpha = 0).
 
     x has poles at ``Y = -lambda_i``, at zero, and where ``1 + b^2 w = 0``, which is ``E lambda/(Y + lambda) = psi_n``.
+    Both kinds of points solve ``start + slope y + sum_i c_i/(y - lambda_i) = 0`` in y = -Y with positive c, which falls
+    from infinity to minus infinity between eigenvalues and holds one solution there.
     """
-    c, values, weights = model.constants, model.population.eigenvalues, model.population.weights
-    base = c.b_squared + c.v_squared / model.psi_n + c.A * model.population.sigma2 / model.psi_n
+    c, law = model.constants, model.population
+    values, weights = law.eigenvalues, law.weights
+    sigma2, psi_n = law.sigma2, model.psi_n
+    low, high = values[:-1], values[1:]
+
+    def solved(start: float, slope: float, charges: Array, low: Array, high: Array, first: Array) -> Array:
+        rows = max(1, _CHUNK // values.size)
+
+        def f(y: Array) -> Array:
+            with np.errstate(all="ignore"):
+                parts = [(1.0 / (y[k : k + rows, None] - values)) @ charges for k in range(0, y.size, rows)]
+            return start + slope * y + np.concatenate(parts)
+
+        return _halved(f, low, high, first, _TO_ROUNDING)
+
     branch = []
     for level in (-1.0, 1.0) if model.alpha else (0.0,):
-        # (base - level)/A - Y - sum_i w_i l_i^2/psi_n/(Y + l_i) = 0 as eigenvalues of an arrowhead matrix.
-        head = (base - level * 2.0 * np.sqrt(model.alpha)) / c.A
-        m = np.diag(np.append(head, -values))
-        m[0, 1:] = -weights * values / model.psi_n
-        m[1:, 0] = values
-        roots = np.linalg.eigvals(m)
-        branch.append(roots[np.abs(roots.imag) <= 1e-7 * np.abs(roots)].real)
-    root = np.sqrt(weights * values)
-    silent = np.linalg.eigvalsh(np.outer(root, root) / model.psi_n - np.diag(values))
+        # beta = 2 level sqrt(alpha); at y = 0 this is (b - level v/sqrt(psi_n))^2/A, so two more are around zero.
+        head = (c.b_squared + c.v_squared / psi_n - level * 2.0 * np.sqrt(model.alpha)) / c.A + sigma2 / psi_n
+        starts, ends = np.concatenate([[-head, 0.0], low]), np.concatenate([[0.0, values[0]], high])
+        first = np.append(-1.0, np.ones(values.size))
+        branch.append(-solved(head, 1.0, weights * values**2 / psi_n, starts, ends, first))
+    starts, ends = np.append(-sigma2 / psi_n, low), np.append(values[0], high)
+    silent = -solved(psi_n, 0.0, weights * values, starts, ends, np.ones(values.size))
     return np.sort(np.concatenate([-values, [0.0], silent])), np.sort(np.concatenate(branch))
+
+
+def _halved(f: Callable[[Array], Array], low: Array, high: Array, first: Array, times: int) -> Array:
+    """Roots of f between low and high, by halving; `first` is its sign at low."""
+    for _ in range(times):
+        middle = 0.5 * (low + high)
+        same = np.sign(f(middle)) == first
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return 0.5 * (low + high)
 
 
 def _place(sheet_low: Array, sheet_high: Array, s: Array) -> Array:
@@ -129,7 +153,7 @@ def _rates(model: ScoreModel, Y: Array, roots: tuple[int, ...]) -> list[tuple[Ar
     alpha, found = model.alpha, []
     with np.errstate(all="ignore"):
         averages = model.averages(Y)
-        beta = model.beta(Y, averages[2])
+        beta = model.beta(Y, averages[1])
         disc = np.sqrt(np.maximum(beta * beta - 4.0 * alpha, 0.0))
         large = -0.5 * (beta + np.where(beta < 0.0, -1.0, 1.0) * disc)  # no cancellation
         for root in roots:
@@ -147,7 +171,7 @@ def _candidates(model: ScoreModel) -> tuple[Array, Array]:
     low, high = ends[:-1], ends[1:]
     with np.errstate(all="ignore"):
         middle = _place(low[:, None], high[:, None], np.zeros((low.size, 1)))
-        real = model.beta(middle, model.averages(middle)[2])[:, 0] ** 2 >= 4.0 * model.alpha
+        real = model.beta(middle, model.averages(middle)[1])[:, 0] ** 2 >= 4.0 * model.alpha
     low, high = low[real][:, None], high[real][:, None]
     n = int(np.clip(_BUDGET // max(low.size, 1), *_SAMPLES))
     # Denser in the middle of an arc, and still a few per e-fold towards its ends.
@@ -161,7 +185,7 @@ def _candidates(model: ScoreModel) -> tuple[Array, Array]:
     # A fold may sit at a branch point, between the sheets.
     if model.alpha and branch.size:
         Y = branch[np.abs(branch[:, None] - poles).min(1) > 0.0]
-        found.append((Y, -0.5 * model.beta(Y, model.averages(Y)[2]) / model.alpha))
+        found.append((Y, -0.5 * model.beta(Y, model.averages(Y)[1]) / model.alpha))
     Y, w = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Y, w
 
@@ -175,15 +199,16 @@ def _on_sheet(
             ((w, rate),) = _rates(model, _place(low, high, s), (root,))
         a, b = rate[:, :-1], rate[:, 1:]
         row, k = np.nonzero((a * b < 0.0) & (w[:, :-1] * w[:, 1:] > 0.0))
-        left, right, first = s[row, k][:, None], s[row, k + 1][:, None], np.sign(a[row, k])[:, None]
-        for _ in range(_HALVINGS):
-            mid = 0.5 * (left + right)
-            same = np.sign(_rates(model, _place(low[row], high[row], mid), (root,))[0][1]) == first
-            left, right = np.where(same, mid, left), np.where(same, right, mid)
-        Y = _place(low[row], high[row], 0.5 * (left + right))
-        at = _rates(model, Y, (root,))[0][0]
-        rises = _moves_up(model, Y[:, 0], at[:, 0])
-        yield Y[rises, 0], at[rises, 0]
+        arc = low[row], high[row]
+
+        def rates(at: Array, arc: tuple[Array, Array] = arc) -> Array:
+            return _rates(model, _place(*arc, at), (root,))[0][1]
+
+        at = _halved(rates, s[row, k][:, None], s[row, k + 1][:, None], np.sign(a[row, k])[:, None], _HALVINGS)
+        Y = _place(*arc, at)[:, 0]
+        here = _rates(model, Y, (root,))[0][0]
+        rises = _moves_up(model, Y, here)
+        yield Y[rises], here[rises]
         # Two folds between samples leave a minimum of |rate| that a parabola could take below zero.
         before, size, after = (np.abs(r) for r in (rate[:, :-2], rate[:, 1:-1], rate[:, 2:]))
         with np.errstate(invalid="ignore"):
@@ -199,33 +224,32 @@ def _on_sheet(
 
 def _problem(model: ScoreModel) -> Problem:
     """``F = 0`` and ``x(Y, w) = x`` in ``(1 + log Y/Y_0, 1 + log w/w_0)``; p is ``(x, Y_0, w_0, scale of x)``."""
-    c, values, weights = model.constants, model.population.eigenvalues, model.population.weights
+    c = model.constants
     b2, psi = c.b_squared, model.psi_p
 
     def place(x: Array, p: Array) -> tuple[Array, Array]:
         return p[:, 1] * np.exp(x[:, 0] - 1.0), p[:, 2] * np.exp(x[:, 1] - 1.0)
 
-    def linearise(x: Array, p: Array) -> Linearised:
-        with np.errstate(all="ignore"):
-            k = model.curve(*place(x, p))
-            unit, scale = 1.0 + np.abs(k.F_w), p[:, 3]
-            residual = np.stack([k.F / unit, (k.x - p[:, 0]) / scale], axis=1)
-            jacobian = np.stack(
-                [np.stack([k.F_Y, k.F_w], 1) / unit[:, None], np.stack([k.x_Y, k.x_w], 1) / scale[:, None]], 1
-            )
-        columns = np.zeros((len(x), 2, 4))
+    def linearised(k: Curve, p: Array) -> Linearised:
+        unit, scale = 1.0 + np.abs(k.F_w), p[:, 3]
+        residual = np.stack([k.F / unit, (k.x - p[:, 0]) / scale], axis=1)
+        jacobian = np.stack(
+            [np.stack([k.F_Y, k.F_w], 1) / unit[:, None], np.stack([k.x_Y, k.x_w], 1) / scale[:, None]], 1
+        )
+        columns = np.zeros((len(p), 2, 4))
         columns[:, 1, 0] = -1.0 / scale
         return Linearised(residual, jacobian, columns)
+
+    def linearise(x: Array, p: Array) -> Linearised:
+        with np.errstate(all="ignore"):
+            return linearised(model.curve(*place(x, p)), p)
 
     def extend(x: Array, p: Array, v: Array) -> Extended:
         with np.errstate(all="ignore"):
             Y, w = place(x, p)
-            k = model.curve(Y, w)
+            h0, h1, h0_Y, _, h0_YY, h1_YY = averages = model.averages(Y, second=True)
+            k = model.curve(Y, w, averages)
             unit, scale = 1.0 + np.abs(k.F_w), p[:, 3]
-            y = Y[:, None]
-            bent = values * y * (values - y) / (y + values) ** 3
-            h0_YY, h1_YY = bent @ weights, (bent * values) @ weights
-            h0, h0_Y, h1, _ = model.averages(Y)
             noise, P = c.v_squared / (c.A * Y), w * (1.0 + b2 * w)
             rho, rho_w = (1.0 + 2.0 * b2 * w) / (1.0 + b2 * w), b2 * w / (1.0 + b2 * w) ** 2
             F = (
@@ -239,7 +263,7 @@ def _problem(model: ScoreModel) -> Problem:
             for row, (h, size) in enumerate(((F, unit), (z, scale))):
                 for j in range(2):
                     second[:, row, j] = (h[0][j] * v[:, 0] + h[1][j] * v[:, 1]) / size
-        return Extended(*linearise(x, p), second, np.zeros((len(x), 2, 4)))
+            return Extended(*linearised(k, p), second, np.zeros((len(x), 2, 4)))
 
     return Problem(
         residual=lambda x, p: linearise(x, p).residual,

@@ -267,7 +267,7 @@ class HiddenManifold:
             if start is None:
                 first = min(lam, self._start)
                 linear = self.act.kappa_1**2 * self.overlap * first / self.gamma
-                start = self._polished(np.array([linear, max(linear * first, 1e-9), 1.0]), first)
+                start = self._polished(np.array([linear, linear * first, 1.0]), first)
                 self._known[first] = start
             if start.lam < lam:
                 self._known[lam] = self._polished(self._followed(start, lam), lam)

@@ -84,6 +84,10 @@ def covariance_spectrum(covariance: Any) -> tuple[Array, Array | None]:
         raise InvalidInput(
             f"the covariance has the eigenvalue {values.min():.3g}; eigenvalues must be >= 0, and one of them > 0."
         )
+    if not 1e-100 <= values.max() <= 1e100:
+        raise InvalidInput(
+            f"the covariance has the largest eigenvalue {values.max():.3g}; give one from 1e-100 to 1e100."
+        )
     return np.maximum(values, 0.0), vectors
 
 
@@ -117,7 +121,7 @@ def linear_manifold_information(gamma: float) -> Information:
     Raises
     ------
     InvalidInput
-        Unless 0 < gamma < infinity.
+        Unless 0.0001 <= gamma < infinity.
 
     References
     ----------
@@ -128,20 +132,20 @@ def linear_manifold_information(gamma: float) -> Information:
     >>> round(linear_manifold_information(1e9)(3.0).value / math.log(2), 6)  # many latent directions: white data
     1.0
     """
-    if not 0.0 < gamma < math.inf:
-        raise InvalidInput(f"gamma = {gamma:g} is not allowed; give D/N with 0 < gamma < infinity.")
+    if not 1e-4 <= gamma < math.inf:
+        raise InvalidInput(f"gamma = {gamma:g} is not allowed; give D/N with 0.0001 <= gamma < infinity.")
+    root_g = math.sqrt(gamma)
 
     def information(snr: float) -> Value:
         eta = snr / gamma
-        root_g = math.sqrt(gamma)
-        # F = (sqrt(1 + eta (1 + g)^2) - sqrt(1 + eta (1 - g)^2))^2, without the difference
         plus, minus = math.sqrt(1.0 + eta * (1.0 + root_g) ** 2), math.sqrt(1.0 + eta * (1.0 - root_g) ** 2)
-        quarter = (2.0 * eta * root_g / (plus + minus)) ** 2
-        one, two, three = (
-            gamma * math.log1p(eta - quarter),
-            math.log1p(eta * gamma - quarter),
-            quarter / eta,
-        )
+        share = eta / (plus + minus) ** 2
+        # F/4 of the source is the product of eta - F/4 and eta gamma - F/4, which are found without the differences.
+        quarter = 4.0 * snr * share
+        large = max(1.0, gamma) * share * 2.0 * (1.0 + eta * abs(1.0 - gamma) + plus * minus)
+        small = quarter / large
+        first, second = (large, small) if gamma <= 1.0 else (small, large)
+        one, two, three = gamma * math.log1p(first), math.log1p(second), quarter / eta
         value = 0.5 * (one + two - three)
         return Value(value, 4.0 * EPS * (abs(one) + abs(two) + abs(three)))
 

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 
 _SAME = 1e-12  # relative distance of eigenvalues that count as one
 _MOST = 20_000
+_RANGE = (1e-100, 1e100)  # of eigenvalues, so that squares are numbers
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ class Population:
                 raise InvalidInput(
                     f"Sigma has {what} {wrong:.6g}, which is not positive; give finite positive numbers (leave "
                     "directions without variance out of the data)."
+                )
+        for extreme in (float(values.min()), float(values.max())):
+            if not _RANGE[0] <= extreme <= _RANGE[1]:
+                raise InvalidInput(
+                    f"Sigma has an eigenvalue {extreme:.6g}, which is too extreme; "
+                    f"give eigenvalues from {_RANGE[0]:g} to {_RANGE[1]:g}."
                 )
         order = np.argsort(values, kind="stable")
         values, shares = values[order], shares[order] / shares.sum()
@@ -196,6 +203,8 @@ def population(choice: Any = 1.0) -> Population:
         except ValueError:
             choice = _read(Path(choice).expanduser())
     values = _numbers(choice, "Sigma")
+    if values.ndim > 2:
+        raise InvalidInput(f"Sigma has shape {values.shape}; give a square matrix or a list of eigenvalues.")
     if values.ndim == 2 and 1 not in values.shape:
         return Population.covariance(values)
     return Population.atoms(values.ravel())
@@ -219,7 +228,7 @@ def _read(path: Path) -> Array:
             loaded = np.load(path, allow_pickle=False)
         else:  # columns separated by commas or blanks
             lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
-            loaded = np.loadtxt(lines, ndmin=1)
+            loaded = np.loadtxt(lines, ndmin=1) if any(line.strip() for line in lines) else np.empty(0)
     except Exception as problem:
         reason = " ".join(str(problem).split())[:100]
         raise InvalidInput(

@@ -43,6 +43,8 @@ __all__ = [
     "smallest_overlap",
 ]
 
+LARGEST = 1e307  # lambda, alpha: what is added to them must stay a number
+
 CONVENTION = (
     "P = exp(alpha N) patterns of squared norm N, E = -(1/lambda) log sum exp(lambda x.xi) + |x|^2/2, natural "
     "logarithms, overlap = x.xi/N with |x|^2 = N"
@@ -336,8 +338,8 @@ def capacity(law: Ensemble, lam: float, *, overlap: float = 1.0) -> Capacity:
 
 
 def _positive(name: str, value: float) -> None:
-    if not 0.0 < value < math.inf:
-        raise InvalidInput(f"{name} = {value:g} is not allowed; give a number with 0 < {name} < infinity.")
+    if not 0.0 < value < LARGEST:
+        raise InvalidInput(f"{name} = {value:g} is not allowed; give a number with 0 < {name} < {LARGEST:g}.")
 
 
 def _load(law: Ensemble, lam: float, m: float) -> tuple[float, float, bool, Root]:

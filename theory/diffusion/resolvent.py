@@ -48,7 +48,7 @@ _FACTOR = 0.15  # of the distance from the axis in one step
 _NEAR = 1e-9  # distance from the axis, in units of |x|, below which a step ends on it
 _BELOW = 1e-8  # how far q and m may seem below the axis, by rounding
 _STEPS = 400
-_CHUNK = 1 << 21
+_CHUNK = 1 << 15  # numbers at once, which stay in cache
 
 
 class Curve(NamedTuple):
@@ -123,8 +123,8 @@ class ScoreModel:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < _LARGEST:
                 raise InvalidInput(
-                    f"{name} = {value} is not allowed; give a finite number with 0 < {name} (psi_p = p/d features and "
-                    "psi_n = n/d samples per dimension, t the diffusion time)."
+                    f"{name} = {value} is not allowed; give a number with 0 < {name} < {_LARGEST:g} (psi_p = p/d "
+                    "features and psi_n = n/d samples per dimension, t the diffusion time)."
                 )
         object.__setattr__(self, "activation", activation(self.activation))
         object.__setattr__(self, "sigma", population(self.sigma))
@@ -169,29 +169,37 @@ class ScoreModel:
         signal = c.A * top * (1.0 + 1.0 / math.sqrt(self.psi_n)) ** 2 + c.b_squared
         return 2.0 * (samples + signal * (1.0 + math.sqrt(self.psi_p)) ** 2)
 
-    def averages(self, Y: Any) -> tuple[Any, Any, Any, Any]:
-        """``E Y/(Y+l)``, ``E l Y/(Y+l)^2``, ``E l Y/(Y+l)``, ``E l^2 Y/(Y+l)^2`` over eigenvalues l of Sigma."""
+    def averages(self, Y: Any, *, second: bool = False) -> tuple[Any, ...]:
+        """``E Y/(Y+l)``, ``E l Y/(Y+l)`` over eigenvalues l of Sigma, then their first derivatives in log Y.
+
+        With `second` what ``Y^2 d^2/dY^2`` adds to these follows, ``E l Y (l-Y)/(Y+l)^3`` and the same with another l.
+        """
         values, weights = self.population.eigenvalues, self.population.weights
+        both = np.stack([weights, weights * values], axis=1)
         flat = np.ravel(Y)
         parts = []
         rows = max(1, _CHUNK // values.size)
         for k in range(0, max(flat.size, 1), rows):
             y = flat[k : k + rows, None]
-            share = y / (y + values)
-            first = values * share
-            spread = first / (y + values)
-            parts.append((share @ weights, spread @ weights, first @ weights, (spread * values) @ weights))
-        return tuple(np.concatenate(p).reshape(np.shape(Y)) for p in zip(*parts, strict=True))  # type: ignore[return-value]
+            near = 1.0 / (y + values)
+            share, rest = y * near, values * near
+            bent = share * rest
+            found = [share @ both, bent @ both]
+            if second:
+                found.append((bent * (rest - share)) @ both)
+            parts.append(np.concatenate(found, axis=1))
+        columns = np.concatenate(parts).T
+        return tuple(column.reshape(np.shape(Y)) for column in columns)
 
     def beta(self, Y: Any, average: Any) -> Any:
         """Coefficient of w in the quadratic equation; `average` is ``E l Y/(Y+l)``."""
         c = self.constants
         return c.b_squared + c.v_squared / self.psi_n + c.A * (average / self.psi_n - Y)
 
-    def curve(self, Y: Any, w: Any, averages: tuple[Any, Any, Any, Any] | None = None) -> Curve:
+    def curve(self, Y: Any, w: Any, averages: tuple[Any, ...] | None = None) -> Curve:
         """The equations and their first derivatives; `averages` are those at Y, if they are known."""
         c = self.constants
-        h0, h0_Y, h1, h1_Y = self.averages(Y) if averages is None else averages
+        h0, h1, h0_Y, h1_Y, *_ = self.averages(Y) if averages is None else averages
         beta = self.beta(Y, h1)
         noise = c.v_squared / (c.A * Y)
         P = w * (1.0 + c.b_squared * w)
@@ -257,15 +265,19 @@ class ScoreModel:
 def _moments(model: ScoreModel, w: Complex, u: Complex) -> tuple[Complex, Complex, Complex, Complex, Complex]:
     """``E g, E l g, E g^2, E l g^2, E l^2 g^2`` with ``g = 1/(1 + w K)`` over eigenvalues l of Sigma."""
     c, values, weights = model.constants, model.population.eigenvalues, model.population.weights
-    parts = []
+    powers = np.stack([weights, weights * values, weights * values**2], axis=1)
+    slope, start = (c.A * w * u)[:, None], (1.0 + c.b_squared * w)[:, None]
+    found = np.empty((w.size, 5), dtype=np.complex128)
     rows = max(1, _CHUNK // values.size)
     for k in range(0, w.size, rows):
-        v = w[k : k + rows, None]
-        g = 1.0 / (1.0 + v * (c.A * u[k : k + rows, None] * values + c.b_squared))
-        g2 = g * g
-        parts.append((g @ weights, g @ (weights * values), *(g2 @ (weights * values**j) for j in range(3))))
-    joined = [np.concatenate(p) for p in zip(*parts, strict=True)]
-    return joined[0], joined[1], joined[2], joined[3], joined[4]
+        part = slice(k, k + rows)
+        # Real and imaginary parts by themselves: complex division is slow.
+        real, imag = (start.real[part] + slope.real[part] * values, start.imag[part] + slope.imag[part] * values)
+        size = 1.0 / (real * real + imag * imag)
+        real, imag = real * size, -imag * size
+        found[part, :2] = real @ powers[:, :2] + 1j * (imag @ powers[:, :2])
+        found[part, 2:] = (real * real - imag * imag) @ powers + 2j * ((real * imag) @ powers)
+    return found[:, 0], found[:, 1], found[:, 2], found[:, 3], found[:, 4]
 
 
 def _newton(

@@ -220,7 +220,7 @@ def exponent(model: ScoreModel, kind: int = 1) -> float | None:
     k = int(np.argmin(np.abs(folds.x + c.s_squared - edge)))
     Y, w = folds.Y[k : k + 1], folds.w[k : k + 1]
     at = model.curve(Y, w)
-    by_n = -(model.alpha * w * w + (c.v_squared + c.A * model.averages(Y)[2]) * w / model.psi_n)
+    by_n = -(model.alpha * w * w + (c.v_squared + c.A * model.averages(Y)[1]) * w / model.psi_n)
     multiplier = at.x_w / at.F_w if abs(at.F_w[0]) > abs(at.F_Y[0]) else at.x_Y / at.F_Y
     return float((multiplier * by_n)[0] / edge)
 

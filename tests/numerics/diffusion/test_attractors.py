@@ -11,6 +11,7 @@ from numerics.diffusion.attractors import attractors, grouped
 from numerics.diffusion.barriers import barriers, valleys
 from numerics.diffusion.energy import curvatures, energies
 from numerics.diffusion.memories import beta_of, circle, memories
+from numerics.diffusion.minimum import newton
 from theory.diffusion.ring import equispaced_barrier, ring
 from theory.errors import InvalidInput
 
@@ -40,6 +41,35 @@ def test_at_the_bifurcation_it_is_said_that_the_minimum_is_flat():
     found = attractors(PAIR, 1.0)
     assert found.flat.all()
     assert np.abs(found.points[:, 0]).max() < found.error.max()
+
+
+def test_minima_that_are_sought_together_are_those_found_one_by_one():
+    """More memories than are all heavy: positions, curvatures and errors against Newton with every memory, alone."""
+    rng = np.random.default_rng(8)
+    data = (rng.standard_normal((60, 12)) + 0.25 * rng.standard_normal((10, 60, 12))).reshape(-1, 12)
+    known, sigma = memories(data), 0.6
+    found = attractors(known, sigma)
+    assert len(found) > 5
+    assert found.converged.all()
+    for k, x in enumerate(found.points):
+        alone = newton(known, sigma, x)
+        assert np.linalg.norm(alone.x - x) <= found.error[k] + alone.error
+        if found.softest[k] < 1.8:
+            assert found.softest[k] == pytest.approx(alone.softest, abs=1e-8)
+
+
+@pytest.mark.parametrize("sigma", [1e-200, 1e200, 1e-120])
+def test_scales_without_a_square_are_refused(sigma):
+    with pytest.raises(InvalidInput, match=r"no square|larger sigma"):
+        attractors(PAIR if sigma != 1e-120 else memories([[0.0], [1.0]]), sigma)
+
+
+def test_a_common_offset_costs_no_more_than_its_rounding():
+    data = circle(9, seed=3)
+    near, far = (attractors(memories(data + shift), 0.2) for shift in (0.0, 2.0**20))
+    assert len(near) == len(far)
+    np.testing.assert_allclose(far.points - 2.0**20, near.points, atol=1e-8)
+    np.testing.assert_allclose(far.energy, near.energy, atol=1e-8)
 
 
 def test_a_start_on_a_ridge_leaves_it():

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from numerics.diffusion.census import census
-from numerics.diffusion.classify import by_distance, participation, propose_thresholds
+from numerics.diffusion.classify import by_distance, propose_thresholds
 from numerics.diffusion.data import read_data
-from numerics.diffusion.energy import curvatures
+from numerics.diffusion.energy import curvatures, participation
 from numerics.diffusion.memories import circle, memories
 from theory.errors import InvalidInput, MissingExtra
 
@@ -23,6 +23,30 @@ def test_the_circle_memorises_then_mixes_then_generalises():
     assert all(c["generalised"] == 0 for c in two + nine)
     assert sum(c["spurious"] >= 1 for c in nine) >= 10
     assert all(c["memorised"] == c["spurious"] == 0 and c["generalised"] >= 1 for c in many)
+
+
+def sphere(K: int, N: int) -> np.ndarray:
+    x = np.random.default_rng(N).standard_normal((K, N))
+    return x / np.linalg.norm(x, axis=1)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("data", "sigma", "class_of_all"),
+    [
+        (circle(1000, equispaced=True)[::5], 0.5, 2),  # flat to machine precision, 3.3 sigma across
+        (sphere(400, 5), 0.4, 2),  # a shell of diameter 3.7 sigma: one valley
+        (sphere(8, 5), 0.15, 0),  # far apart
+        (np.random.default_rng(1).standard_normal((300, 2)), 2.0, 1),  # one blob, smaller than the noise
+        (circle(200), 0.75, 1),  # above sigma^2 = 1/2 the ring has closed
+    ],
+)
+def test_the_rule_by_barrier_holds_beyond_the_random_circle(data, sigma, class_of_all):
+    assert (census(data, sigma, samples=2).labels.label == class_of_all).all()
+
+
+def test_copies_leave_no_threshold():
+    with pytest.raises(InvalidInput, match="copies of others"):
+        propose_thresholds(np.vstack([circle(9), circle(1) + 1e-12]))
 
 
 def test_a_pair_that_merged_is_spurious():
@@ -61,9 +85,9 @@ def test_fresh_samples_pass_for_memorised_as_rarely_as_promised():
 
 def test_participation_counts_memories():
     known = memories(circle(12, equispaced=True))
-    assert participation(known, np.zeros(2), 0.3) == pytest.approx(12.0)
+    assert participation(known, np.zeros((1, 2)), 0.3) == pytest.approx([12.0])
     twice = memories([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]], duplicates="count")
-    assert participation(twice, np.zeros(2), 0.3) == pytest.approx(3.0)
+    assert participation(twice, np.zeros((1, 2)), 0.3) == pytest.approx([3.0])
 
 
 def test_the_answer_is_the_same_again_and_its_parts_add_up():
@@ -86,6 +110,8 @@ def test_the_answer_is_the_same_again_and_its_parts_add_up():
         ([[0.0], [1.0]], {"delta_m": -1.0}, "0 < delta_m"),
         ([[0.0], [1.0]], {"depth": 0.0}, "0 < depth"),
         ([[0.0], [1.0]], {"samples": 1}, "samples = 1"),
+        ([[0.0], [1.0]], {"samples": 10**12}, "2 to 10"),
+        ([[0.0], [1e200]], {}, "square overflows"),
         ([[0.0], [1.0]], {"duplicates": "keep"}, "refuse, count, drop"),
     ],
 )
@@ -102,6 +128,22 @@ def test_data_are_read_from_files(tmp_path):
     np.testing.assert_array_equal(read_data(str(tmp_path / "a.npy")), points)
     np.testing.assert_array_equal(read_data(str(tmp_path / "b.npz"), key="y"), points[:2])
     np.testing.assert_allclose(read_data(str(tmp_path / "c.csv"), K=3), points[:3], rtol=1e-15)
+
+
+def test_tables_are_read_with_a_header_and_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x, y\n# remark\n1,2\n3,4 # end\n\n")
+    np.testing.assert_array_equal(read_data(str(path)), [[1.0, 2.0], [3.0, 4.0]])
+    for text, sentence in (
+        ("", "no line of numbers"),
+        ("x,y\n", "no line of numbers"),
+        ("1,2\n3\n", "has 1 numbers and the first has 2"),
+        ("1,2\n3,four\n", "'four', which is no number"),
+        ("1;2\n3;4\n", "'3;4', which is no number"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InvalidInput, match=sentence):
+            read_data(str(path))
 
 
 def test_files_that_cannot_be_read_are_told(tmp_path):

@@ -192,3 +192,11 @@ def test_misuse_is_told_in_one_sentence(call, words):
     with pytest.raises(InvalidInput, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("gamma", [1e-3, 0.3, 1.0, 4.0, 1e6])
+def test_linear_manifold_at_huge_signal_does_not_cancel(gamma):
+    """I = integral of the Marchenko-Pastur law; for snr -> infinity its leading logarithm is min(1, gamma)/2."""
+    information = linear_manifold_information(gamma)
+    one, two = information(1e40).value, information(1e44).value
+    assert (two - one) / math.log(1e4) == pytest.approx(0.5 * min(1.0, gamma), rel=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import mpmath as mp
 import numpy as np
@@ -182,3 +183,34 @@ def test_populations(tmp_path):
 def test_refused_populations(sigma, part):
     with pytest.raises(InvalidInput, match=part):
         population(sigma)
+
+
+@pytest.mark.parametrize(
+    ("function", "kinks"),
+    [
+        (np.sign, (0.0,)),
+        (lambda x: np.maximum(x, 0.0), (0.0,)),
+        (lambda x: np.clip(x, -1.0, 1.0), (-1.0, 1.0)),
+        (lambda x: np.where(x > 1 / 3, x, 0.0), (1 / 3,)),
+        (np.tanh, ()),
+    ],
+)
+def test_kinks_are_found_wherever_they_are(function, kinks):
+    """Also at zero, where a symmetric grid would have an edge and see nothing."""
+    found = activation(function).pieces(9.0).kinks
+    assert found == pytest.approx(kinks, abs=1e-13)
+    assert all(k in found for k in kinks if k == round(k))
+
+
+@pytest.mark.parametrize(
+    ("function", "part"),
+    [
+        (lambda x: np.tanh(x).astype(np.float32), "too coarse"),
+        (lambda x: 1e200 * np.tanh(x), "reaches"),
+        (lambda x: 1e-200 * np.tanh(x), "0 to rounding"),
+        (lambda x: sys.exit(3), "fails on a float array"),
+    ],
+)
+def test_extreme_activations_are_refused_in_a_sentence(function, part):
+    with pytest.raises(InvalidInput, match=part):
+        gaussian_constants(function, t=0.01)

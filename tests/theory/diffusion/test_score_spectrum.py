@@ -15,7 +15,7 @@ from theory.diffusion.edges import folds_of
 from theory.diffusion.population import Population
 from theory.diffusion.resolvent import ScoreModel
 from theory.diffusion.spectrum import score_spectrum
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, NotConverged
 
 # The constants behind the published digits carry an error of 1.5e-14.
 EDGES = {
@@ -299,3 +299,15 @@ def test_refused_models(bad):
         ScoreModel(*bad)
     with pytest.raises(InvalidInput, match="points"):
         score_spectrum(ScoreModel(64, 8, 0.1), points=3)
+
+
+def test_missing_bulks_are_not_silent():
+    """Where the signal is below rounding no edge of the noise's bulk is found; then there is no answer."""
+    with pytest.raises(NotConverged, match="instead of 1"):
+        bulks(ScoreModel(64, 8, 20.0))
+
+
+@pytest.mark.parametrize("sigma", [np.ones((2, 2, 2)), [1e300, 1.0], [1e-300]])
+def test_extreme_or_shapeless_covariances_are_refused(sigma):
+    with pytest.raises(InvalidInput, match="Sigma has"):
+        ScoreModel(64, 8, 0.01, "tanh", sigma)
