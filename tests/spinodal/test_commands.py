@@ -265,7 +265,7 @@ def test_env_reports_versions_and_extras(spinodal: Callable) -> None:
 
 def test_figures_state_claim_cost_and_tolerance(spinodal: Callable) -> None:
     data = spinodal("figures", "--json").data
-    assert {entry["paper"] for entry in data["figures"]} == {"negri2023", "kalaj2024"}
+    assert {entry["paper"] for entry in data["figures"]} == {"negri2023", "kalaj2024", "bonnaire2025", "pham2025"}
     for entry in data["figures"]:
         assert entry["claim"]
         assert entry["cost"]
