@@ -49,6 +49,8 @@ class Critical:
     kind : (B,) array of {'crossing', 'below', 'above'}
     radius : (B,) array
         Root mean square distance that noise of the critical level moves the point.
+    reach : (trials, B) array
+        How far the noise of the highest level survived moved the point, in each trial; 0 if it was lost at once.
     survive : float
     trials : int
     """
@@ -59,6 +61,7 @@ class Critical:
     error: Array
     kind: NDArray[np.str_]
     radius: Array
+    reach: Array
     survive: float
     trials: int
 
@@ -146,8 +149,9 @@ def critical_noise(
         )
     size, width = x.shape
     alive = np.ones((trials, size), dtype=bool)
-    fraction = np.zeros((len(rising), size))
+    fraction, reach = np.zeros((len(rising), size)), np.zeros((trials, size))
     noise = np.stack([gaussians(stream("critical", int(seed), k), rows=size, columns=width) for k in range(trials)])
+    length = np.linalg.norm(noise, axis=2)
     for row, level in enumerate(rising):
         added = math.sqrt(level**2 - base**2)
         trial, live = np.nonzero(alive)
@@ -155,6 +159,7 @@ def critical_noise(
             which = live[rows]
             end = back(x[which] + added * noise[trial[rows], which], float(level))
             alive[trial[rows], which] = np.linalg.norm(end - x[which], axis=1) <= delta
+        reach[alive] = added * length[alive]
         fraction[row] = alive.mean(0)
         if not alive.any():
             break
@@ -168,6 +173,7 @@ def critical_noise(
         np.array([f[1] for f in found]),
         np.array([f[2] for f in found]),
         moved,
+        reach,
         survive,
         trials,
     )

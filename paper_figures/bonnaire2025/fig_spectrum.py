@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from paper_figures.plan import Results, Sizes, Spec
 from paper_figures.scores import BulkDensities, ScoreOf
-from paper_figures.style import EXAMPLE, FEATURE, MIXTURE, PUBLISHED, shade
+from paper_figures.style import EXAMPLE, FEATURE, MIXTURE, PUBLISHED, letter, shade
 
 __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
 
@@ -111,7 +111,10 @@ def _zoom(axes: Axes, bulk: Any, nodes: Any, atoms: Any, records: dict[str, list
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
-    axes.yaxis.get_offset_text().set_fontsize(7)
+    axes.yaxis.get_offset_text().set_visible(False)
+    power = math.floor(math.log10(1.35 * peak))
+    if power < -2:  # as the axis is labelled
+        letter(axes, rf"$\times 10^{{{power}}}$", x=0.97, ha="right", fontsize=7)
     axes.set_xlabel(r"$\lambda$")
 
 

@@ -19,10 +19,10 @@ CLAIM = (
     "(tau_mem,3, hidden modes) at times that grow with n, in proportion to it for psi_p >> psi_n >> 1. The best time "
     "to stop grows more slowly. Simulated scales, from extreme eigenvalues, approach the edges as d^{-2/3}."
 )
-COST = "redraw: 10 s; simulations anew: 2 min of one core; --quick: 10 s"
+COST = "redraw: 10 s; simulations anew: 4 min of one core; --quick: 10 s"
 TOLERANCE = "simulated scales: 10 Tracy-Widom units of the edge; tau_opt: 2 %"
 
-FULL: Sizes = {25: 8, 50: 4}
+FULL: Sizes = {50: 8, 100: 4}
 QUICK: Sizes = {25: 4}
 POINT = (64.0, 0.01)
 

@@ -13,8 +13,8 @@ __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
 
 CLAIM = (
     "With more training points samples go from memorised through spurious to generalised.  A trained network gets "
-    "there at a noise where the exact score still memorises all digits; the exact score does so where its wells merge "
-    "(circle: K_c = sqrt(pi)/sigma)."
+    "there at a noise where the exact score memorises 999 of 1000 digits; the exact score does so where its wells "
+    "merge (circle: K_c = sqrt(pi)/sigma)."
 )
 COST = "redraw: 3 s; networks and exact scores anew: 7 min of one core; --quick: 45 s"
 TOLERANCE = "two standard errors over training sets; the order of the classes with K is what is compared"

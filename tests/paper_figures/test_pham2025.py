@@ -107,9 +107,10 @@ def test_samples_go_from_memorised_through_spurious_to_generalised(group: str) -
     assert sum(v[1] for v in share.values()) == pytest.approx(np.ones(len(K)), abs=1e-9)
 
 
-def test_the_exact_score_memorises_all_digits_where_the_network_generalises() -> None:
+def test_the_exact_score_memorises_digits_where_the_network_generalises() -> None:
     found = groups("fractions")
-    assert all(r["memorised"].value == 1.0 for r in found["digits exact"])
+    # All but those few samples that noise takes to the middle of the nearest pairs of digits.
+    assert all(r["memorised"].value > 0.998 for r in found["digits exact"])
     (sigma,) = {r.declared["sigma"] for r in found["digits exact"] + found["digits network"]}
     assert sigma == pytest.approx(0.05 * trials.DIGITS.extent)
     assert all(r["generalised"].value > 0.95 for r in found["digits network"] if r.K >= 300)

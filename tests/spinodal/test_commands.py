@@ -270,6 +270,8 @@ def test_figures_state_claim_cost_and_tolerance(spinodal: Callable) -> None:
         "kalaj2024",
         "nicoletti2025",
         "vector-thresholds",
+        "bonnaire2025",
+        "pham2025",
     }
     for entry in data["figures"]:
         assert entry["claim"]
