@@ -24,7 +24,7 @@ CLAIM = (
     "ones; so do the logarithms of their basin volumes, and the softest curvatures.  On the circle generalised samples "
     "are the softest, but a spurious well, of merged memories, is as wide as a memorised one."
 )
-COST = "redraw: 3 s; networks and exact scores anew: 4 min of one core; --quick: 30 s"
+COST = "redraw: 3 s; networks and exact scores anew: 5 min of one core; --quick: 1 min"
 TOLERANCE = "two standard errors over samples and training sets, where a class has samples at that K"
 
 # Training sets per number of training points: those where classes coexist.

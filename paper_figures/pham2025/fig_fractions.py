@@ -16,7 +16,7 @@ CLAIM = (
     "there at a noise where the exact score memorises 999 of 1000 digits; the exact score does so where its wells "
     "merge (circle: K_c = sqrt(pi)/sigma)."
 )
-COST = "redraw: 3 s; networks and exact scores anew: 7 min of one core; --quick: 45 s"
+COST = "redraw: 3 s; networks and exact scores anew: 9 min of one core; --quick: 1 min"
 TOLERANCE = "two standard errors over training sets; the order of the classes with K is what is compared"
 
 # Training sets per number of training points; digits have two at most, and the circle 1000 points.
