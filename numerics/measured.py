@@ -39,6 +39,8 @@ def measured(task: Task) -> set[str]:
     """
     warm, named = task.temperature > 0.0, task.start != "random"
     stored = 1 if task.start == "example" else task.L or 0 if task.start == "mixture" and not task.D else 0
+    # Couplings without a frame of their own, and features mixed by matrices, leave replicas free to turn.
+    mixed = getattr(task.law, "mixing", "scalar") == "matrix" and task.start in ("feature", "mixture", "unseen")
     applies = {
         "overlap": named or not warm,
         "m": named or warm,
@@ -52,7 +54,7 @@ def measured(task: Task) -> set[str]:
         "period": task.order == "synchronous" and task.couplings is None,
         "q": warm,
         "q2": warm,
-        "q_ea": warm,
+        "q_ea": warm and task.couplings in (None, "tensor") and not mixed,
         "acceptance": warm and task.couplings is None,
         "equilibrated": warm,
         "redrawn": task.start == "unseen",

@@ -128,15 +128,17 @@ def judged(
     engine: str,
     moved: dict[str, Any] | None = None,
     acceptance: float | None = None,
+    turned: bool = False,
 ) -> Sampled:
     """Complete the averages of a sample by the overlaps of its replicas and by the verdicts on equilibration."""
     series = observer.series | {"energy": energy}
     means = {label: float(s.chain_means().mean()) for label, s in series.items()}
     row |= {"energy": means["energy"], "q": means["q"], "q2": means["q2"]}
-    row["q_ea"] = float(np.abs(series["pairs"].chain_means()).mean())
+    if not turned:  # replicas turned onto each other at every moment have q_ab >= 0, and q_ea would be q
+        row["q_ea"] = float(np.abs(series["pairs"].chain_means()).mean())
     if plan.start != "random":
-        least = plan.retrieved_above * overlap_before(plan)
-        row["retrieved_fraction"] = float(series["overlap"].chain_means().min() > least)
+        stays = series["overlap"].chain_means().min() > plan.retrieved_above * overlap_before(plan)
+        row["retrieved_fraction"] = float(stays)
     if acceptance is not None:
         row["acceptance"] = acceptance
     # s and -s are the same state to a random start, so m says nothing there that q does not.  Overlaps of disjoint
@@ -387,7 +389,8 @@ def _message(plan: Task, runs: Sequence[Sampled], good: int) -> str:
     # Tempering leaves the state of a named start by way of high temperatures.
     others = ["tempering"] if plan.start == "random" and plan.algorithm != "tempering" else []
     if plan.couplings is not None:  # of vectors, which are not tempered
-        others = ["heat-bath+over-relaxation"] if plan.algorithm == "heat-bath" else []
+        turning = plan.algorithm == "heat-bath" and getattr(plan.law, "d", 1) > 1
+        others = ["heat-bath+over-relaxation"] if turning else []
     if plan.algorithm == "metropolis" and min(run.row["acceptance"] for run in bad) > _RESTLESS:
         others = ["heat-bath"]  # so hot that most spins turn in every sweep, and back in the next
     if others:

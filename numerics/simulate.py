@@ -87,8 +87,9 @@ def simulate(
         exceeds this fraction of `overlap`.
     engine : str
         Form of the couplings, see :func:`numerics.interactions.interactions` and, of vectors,
-        :func:`numerics.vector_interactions.vector_interactions`; results do not depend on it (those of vectors within
-        rounding).
+        :func:`numerics.vector_interactions.vector_interactions`; results of Ising spins do not depend on it, those of
+        vectors agree to single precision: about 1e-6, and at temperature 0, where soft spins come to rest slowly, 1e-4
+        in overlaps, after other numbers of sweeps.
     backend : {'cpu', 'reference', 'gpu'}
         Where the dynamics runs; results do not depend on it (those of vectors within rounding, and not on a GPU).
     tie, order : str, optional

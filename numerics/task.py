@@ -139,7 +139,7 @@ def task(
     if isinstance(law, IsotropicPatterns | VectorRandomFeaturePatterns):
         assert kind is not None
         vector_task.check_words(engine, backend)
-        rules = vector_task.rules(temperature, **given)
+        rules = vector_task.rules(temperature, d=law.d, **given)
         vector_task.check_memory(N, P, D, law.d, kind=kind, engine=engine)
     else:
         rules = _rules(temperature, **given)
@@ -263,7 +263,7 @@ def _rules(
 
 def _members(start: str, L: int | None, law: Law | VectorLaw, P: int, D: int) -> int | None:
     """Validate L for this start and return the number of members or active features, None where it has none."""
-    if L is not None:
+    if L is not None and start != "mixture":
         check_count("L", L, 1)
         L = int(L)
     made = law if isinstance(law, RandomFeaturePatterns | VectorRandomFeaturePatterns) else None
@@ -273,9 +273,11 @@ def _members(start: str, L: int | None, law: Law | VectorLaw, P: int, D: int) ->
     if start == "mixture":
         L = 3 if L is None else L
         signs = getattr(law, "d", 1) == 1
-        if L < 2 or (signs and L % 2 == 0):
-            needs = "an odd L >= 3 (an even sum vanishes on some sites)" if signs else "L >= 2"
-            raise InvalidInput(f"L = {L} is not allowed; a mixture needs {needs}.")
+        whole = isinstance(L, numbers.Integral) and not isinstance(L, bool)
+        if not whole or L < 2 or (signs and L % 2 == 0):
+            needs = "an odd L >= 3 (an even sum vanishes on some sites)" if signs else "an integer L >= 2"
+            raise InvalidInput(f"L = {L!r} is not allowed; a mixture needs {needs}.")
+        L = int(L)
         count, kind = (D, "D features") if D else (P, "P stored patterns")
         if count < L:
             raise InvalidInput(f"L = {L} is more than the {count} {kind}; lower L, or raise N or the load.")

@@ -111,7 +111,9 @@ def sampled(
     if others:
         total = means["own"] - per_energy * float(run.energy.chain_means().mean())
         row["u2"] = (total - means.get("stored", 0.0)) / others
-    return judged(plan, row, observer, run.energy, engine=f"{couplings.engine} ({couplings.precision})")
+    engine = f"{couplings.engine} ({couplings.precision})"
+    turned = gauge(sample, couplings.kind, condensed) != "tensor"
+    return judged(plan, row, observer, run.energy, engine=engine, turned=turned)
 
 
 def _measured(

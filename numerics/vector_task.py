@@ -40,6 +40,7 @@ def check_words(engine: str, backend: str) -> None:
 def rules(
     temperature: float,
     *,
+    d: int,
     tie: str | None,
     order: str | None,
     algorithm: str | None,
@@ -69,16 +70,22 @@ def rules(
         {"order": order},
         "belongs to temperature 0, while sampling at temperature > 0 visits sites in their sequence; leave {name} out.",
     )
+    algorithms = VECTOR_ALGORITHMS if d > 1 else ("heat-bath",)
+    if d == 1 and algorithm == "heat-bath+over-relaxation":
+        raise InvalidInput(
+            f"algorithm '{algorithm}' reflects vectors about their fields, which leaves spins of d = 1 as they are; "
+            "use 'heat-bath'."
+        )
     if algorithm in ("metropolis", "tempering"):
         raise InvalidInput(
-            f"algorithm '{algorithm}' is one of Ising spins; vector spins are sampled by "
-            f"{' or '.join(VECTOR_ALGORITHMS)}."
+            f"algorithm '{algorithm}' is one of Ising spins; vector spins of d = {d} are sampled by "
+            f"{' or '.join(algorithms)}."
         )
     replicas = REPLICAS if replicas is None else replicas
     sweeps = SWEEPS if sweeps is None else sweeps
     check_count("replicas", replicas, 2)
     check_count("sweeps", sweeps, 16)
-    algorithm = chosen(algorithm or "heat-bath", VECTOR_ALGORITHMS, "algorithm")
+    algorithm = chosen(algorithm or "heat-bath", algorithms, "algorithm")
     return {
         "tie": None,
         "order": None,

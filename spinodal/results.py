@@ -129,6 +129,8 @@ def load(path: Path | str) -> Any:
 
     if data.keys() == {"format", "sha256", "data"}:  # the envelope of a saved record
         data = read(source)
+    elif data.get("kind") == "simulation":  # as printed, with remarks beside the record
+        data = {k: v for k, v in data.items() if k not in ("equilibrated", "message", "load_convention")}
     if data.get("kind") == "basins":
         from numerics.basins import Basins
 

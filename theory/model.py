@@ -12,7 +12,7 @@ import importlib.util
 import numbers
 import sys
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -83,13 +83,15 @@ class Model(Protocol):
     Every symbol of its expressions is a plain ``sympy.Symbol`` (no assumptions) with the name of a parameter, of an
     order parameter in `FreeEnergy.pairs`, or of a constant.  One parameter is called `temperature`.  Numbers on which
     the expressions themselves depend, such as the number of components of a spin, are declared as `structural`: they
-    are fields and options too, but nothing is solved for them.
+    are fields and options too, but nothing is solved for them.  Fields that are words or switches become options as
+    well; `option_help` has a line for each, by name.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     states: ClassVar[tuple[str, ...]]
     parameters: ClassVar[tuple[Parameter, ...]]
+    option_help: ClassVar[Mapping[str, str]] = {}
     structural: ClassVar[tuple[Parameter, ...]] = ()
     references: ClassVar[tuple[str, ...]] = ()
 
@@ -125,8 +127,8 @@ class Model(Protocol):
         By default the fields that are no parameters.
         """
         numbers = {p.name for p in self.parameters}
-        declared = getattr(self, "__dataclass_fields__", {})
-        return (self.name, *(getattr(self, field) for field in declared if field not in numbers))
+        declared: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
+        return (self.name, *(getattr(self, field.name) for field in declared if field.name not in numbers))
 
     def constants(self) -> Mapping[str, Any]:
         """Exact values (SymPy numbers or floats) of symbols that are not parameters; by default there are none."""
@@ -155,13 +157,11 @@ class Model(Protocol):
 
     def first_step(self, m0: float) -> Mapping[str, float]:
         """One synchronous step at T = 0 from overlap m0: ``m1`` and the loads at which it improves the overlap."""
-        raise InvalidInput(
-            f"{self.name} declares no closed form of a synchronous step; define first_step in its class."
-        )
+        raise InvalidInput(_lacks(self, "closed form of a synchronous step", "first_step"))
 
     def spectrum(self, state: str, *, points: int) -> Spectrum:
         """Density of eigenvalues of the model's matrix in a state, on about so many points (`theory.spectra`)."""
-        raise InvalidInput(f"{self.name} declares no spectrum; define spectrum in its class.")
+        raise InvalidInput(_lacks(self, "spectrum", "spectrum"))
 
     def exists_towards(self, state: str) -> Mapping[str, str]:
         """For each parameter, the end ('low' or 'high') of its range at which the state survives.
@@ -213,8 +213,8 @@ def register(cls: M) -> M:
     missing = [a for a in needed if getattr(cls, a, None) in (None, getattr(Model, a, None))]
     if missing:
         raise InvalidInput(f"model class '{cls.__name__}' does not declare {', '.join(missing)}; add it to the class.")
-    fields = getattr(cls, "__dataclass_fields__", {})
-    absent = [p.name for p in cls.parameters if p.name not in fields]
+    declared = getattr(cls, "__dataclass_fields__", {})
+    absent = [p.name for p in cls.parameters if p.name not in declared]
     if absent:
         raise InvalidInput(
             f"model class '{cls.__name__}' declares the parameter '{absent[0]}' but has no such field; add the line "
@@ -228,6 +228,14 @@ def register(cls: M) -> M:
         raise InvalidInput(f"the model name '{cls.name}' is taken by {owner}; choose another name.")
     _REGISTRY[cls.name] = cls
     return cls
+
+
+def _lacks(model: Model, what: str, method: str) -> str:
+    """Sentence on what a model has not, with the models that have it."""
+    default = getattr(Model, method)
+    having = [name for name, cls in models().items() if getattr(cls, method, default) is not default]
+    these = f"{' and '.join(having)} {'has' if len(having) == 1 else 'have'} one"
+    return f"{model.name} has no {what}; {these} (a model of your own: define {method} in its class)."
 
 
 def model_names() -> list[str]:

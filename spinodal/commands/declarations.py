@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class Declaration:
         False a switch.
     structural : tuple of Parameter
         Numbers on which its equations themselves depend; options too.
+    option_help : mapping
+        Help of the text options and switches, by name.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Declaration:
     parameters: tuple[Parameter, ...]
     defaults: dict[str, Any]
     structural: tuple[Parameter, ...] = ()
+    option_help: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -76,7 +80,8 @@ def from_class(cls: type[Any]) -> Declaration:
     fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
     defaults = {f.name: f.default for f in fields if f.init and f.default is not dataclasses.MISSING}
     structural = tuple(getattr(cls, "structural", ()))
-    return Declaration(cls.name, cls.summary, tuple(cls.states), tuple(cls.parameters), defaults, structural)
+    spoken = dict(getattr(cls, "option_help", {}))
+    return Declaration(cls.name, cls.summary, tuple(cls.states), tuple(cls.parameters), defaults, structural, spoken)
 
 
 def known_models() -> dict[str, str]:
@@ -102,8 +107,9 @@ def _from_source(name: str) -> Declaration | None:
             except Exception:
                 return None
             if shared.get("name") == name and shared.keys() >= {"summary", "states", "parameters"}:
-                structural = shared.get("structural", ())
-                return Declaration(name, shared["summary"], shared["states"], shared["parameters"], own, structural)
+                summary, states, parameters = (shared[k] for k in ("summary", "states", "parameters"))
+                structural, spoken = shared.get("structural", ()), shared.get("option_help", {})
+                return Declaration(name, summary, states, parameters, own, structural, spoken)
     return None
 
 
@@ -116,7 +122,7 @@ def _assignments(node: ast.ClassDef) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         if "ClassVar" not in ast.unparse(item.annotation):
             own[item.target.id] = ast.literal_eval(item.value)
-        elif item.target.id in ("name", "summary", "states", "parameters", "structural"):
+        elif item.target.id in ("name", "summary", "states", "parameters", "structural", "option_help"):
             # Declarations are literals and calls of Parameter; anything else raises, and the model is imported.
             known = {"Parameter": Parameter, "math": math, "__builtins__": {}}
             shared[item.target.id] = eval(compile(ast.Expression(item.value), "declaration", "eval"), known)

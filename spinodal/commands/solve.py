@@ -14,7 +14,7 @@ from spinodal.commands.verbs import Point, Verb
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["VERB", "L", "State", "heading", "without_mixtures"]
+__all__ = ["VERB", "L", "State", "heading", "other_loads", "without_mixtures"]
 
 State = Annotated[str, typer.Option("--state", help="paramagnet, spin-glass, example, feature or mixture.")]
 L = Annotated[
@@ -27,7 +27,15 @@ def heading(data: dict[str, Any]) -> str:
     """Title of a result: model, state and the parameters that are fixed."""
     state = str(data["state"]) + (f" L={data['L']}" if data["state"] == "mixture" and data.get("L") else "")
     given = [f"{k} = {v:.12g}" if isinstance(v, float) else f"{k} = {v}" for k, v in data["parameters"].items()]
-    return ", ".join([str(data["model"]), state, *given])
+    effective = " (effective loads n_ch P/(dN), n_ch D/(dN))" if data.get("effective") else ""
+    return ", ".join([str(data["model"]), state, *given]) + effective
+
+
+def other_loads(data: dict[str, Any]) -> list[tuple[str, object]]:
+    """Rows with the loads in the conventions in which they are not given; none for models that have one only."""
+    here = "_effective" if data.get("effective") else "_per_site"
+    others = ("_scaled", "_per_site", "_effective")
+    return [(k, v) for k, v in data.items() if k.endswith(others) and not k.endswith(here) and v is not None]
 
 
 def without_mixtures(declared: Declaration) -> Collection[str]:
@@ -50,6 +58,7 @@ def solve(point: Point, *, state: State = "example", L: L = None) -> Answer:
         if data.get("transverse") is not None:
             rows += [("transverse stability", data["transverse"])]
         rows += [("residual", f"{solution.residual:.1e}"), ("status", data["status"])]
+        rows += [("", ""), *loads] if (loads := other_loads(data)) else []
         table(out, heading(data), ("", ""), rows)
 
     return Answer(data, show)

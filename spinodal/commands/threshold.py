@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spinodal.commands.answers import Answer, table
-from spinodal.commands.solve import L, State, heading, without_mixtures
+from spinodal.commands.solve import L, State, heading, other_loads, without_mixtures
 from spinodal.commands.verbs import Other, Point, Verb
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def threshold(
         rows: list[tuple[str, object]] = [(data["vary"], found.value), ("error", f"{found.error:.1e}")]
         if data.get("digits"):
             rows.append(("digits", data["digits"]))
+        rows += other_loads(data)
         rows.append(("state exists", data["state_exists"]))
         if len(found.all) > 1:
             rows.append(("all solutions", ", ".join(f"{value:.12g}" for value in found.all)))

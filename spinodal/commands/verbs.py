@@ -231,9 +231,9 @@ def _model_options(declared: Declaration, omitted: Collection[str]) -> list[insp
         _option(p.name, int if p.whole else float, p.help, declared.defaults.get(p.name))
         for p in (*declared.structural, *declared.parameters)
     ]
-    options += [_option(name, str, name.replace("_", " "), default) for name, default in declared.texts.items()]
-    switch = "read the numbers above, and return them, as '{}'"
-    options += [_option(name, bool, switch.format(name.replace("_", " ")), None) for name in declared.flags]
+    spoken = {name: declared.option_help.get(name, name.replace("_", " ")) for name in declared.defaults}
+    options += [_option(name, str, spoken[name], default) for name, default in declared.texts.items()]
+    options += [_option(name, bool, spoken[name], None) for name in declared.flags]
     return [option for option in options if option.name not in omitted]
 
 

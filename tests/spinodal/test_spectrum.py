@@ -72,7 +72,7 @@ def test_save_and_load(tmp_path):
         (("vector-hopfield", "--alpha", 0.02, "--points", 1), "20 <= points"),
         (("vector-hopfield", "--alpha", 0.02, "--out", "rho.txt"), "ends in .nc"),
         (("vector-hopfield", "--alpha", 0.02, "--figure", "rho.doc"), ".pdf or .png or .svg"),
-        (("hopfield", "--alpha", 0.02), "declares no spectrum"),
+        (("hopfield", "--alpha", 0.02), "hopfield has no spectrum; vector-hopfield has one"),
         (("vector-hopfield", "--alpha", 0.02, "--N", 100), "--N belongs to simulated minima; add --simulate"),
         (("vector-hopfield", "--alpha", 0.02, "--simulate", "--N", 10), "raise N to 26 or more"),
         (("vector-hopfield", "--alpha", 0.02, "--simulate", "--N", 200, "--samples", 0), "samples = 0"),

@@ -70,3 +70,14 @@ def test_a_load_beyond_the_spinodal_shows_the_conversion(spinodal):
 
 def test_papers_are_cited(spinodal):
     assert "cook1989" in spinodal("cite", MODEL).out
+
+
+def test_effective_loads_are_told_in_words(spinodal):
+    at = ("--d", "2", "--alpha-d", "1", "--effective")
+    for command in (("threshold", MODEL, *at), ("solve", MODEL, *at, "--alpha", "0.008")):
+        out = " ".join(spinodal(*command).out.split())
+        assert "(effective loads n_ch P/(dN), n_ch D/(dN))" in out
+        assert "alpha_d_per_site 2 " in out + " "
+    assert "alpha_d_effective 0.5 " in " ".join(spinodal("threshold", MODEL, *at[:-1]).out.split())
+    told = " ".join(spinodal("threshold", MODEL, "--help").out.replace("\u2502", " ").split())
+    assert "scalar (numbers) or matrix (d x d matrices)" in told

@@ -7,6 +7,7 @@ import json
 import pytest
 
 import spinodal as sp
+from numerics.measured import measured
 from numerics.records import Record
 from numerics.simulate import run_sample, task
 from numerics.validate import compare
@@ -14,6 +15,7 @@ from spinodal.validation import observables
 from theory.errors import InvalidInput
 
 HOPFIELD = ("vector-hopfield", "--d", 3, "--alpha", 0.02)
+SIGNS = ("vector-hopfield", "--d", 1, "--alpha", 0.1, "--temperature", 0.5)
 FEATURES = ("vector-random-features", "--d", 2, "--effective", "--alpha", 0.008, "--alpha-d", 1)
 
 
@@ -38,6 +40,17 @@ def test_effective_loads_are_realised_per_site(spinodal, variant):
     assert (done.data["P"], done.data["D"]) == (round(0.008 * 2 * 250 / channels), 500 // channels)
     assert done.data["parameters"]["effective"] is True
     assert {"m", "t", "p_d", "u2", "energy"} <= set(done.data["measurements"]) | {"u2"}
+    assert "parameters are effective, loads (as realised) are per site" in done.data["load_convention"]
+    told = " ".join(spinodal("simulate", *FEATURES, "--variant", variant, "--N", 250, "--samples", 2).out.split())
+    assert "asked for as effective loads n_ch P/(dN), n_ch D/(dN): alpha = 0.008, alpha_d = 1" in told
+
+
+def test_a_printed_simulation_is_read_back(spinodal, tmp_path):
+    for temperature in (0, 0.2):
+        at = ("--temperature", temperature, *(("--sweeps", 16) if temperature else ()))
+        done = spinodal("simulate", *FEATURES, *at, "--N", 250, "--samples", 2, "--json")
+        (tmp_path / "printed.json").write_text(done.out)
+        assert sp.load(tmp_path / "printed.json").values["m"] == done.data["values"]["m"]
 
 
 @pytest.mark.parametrize("start", ["example", "feature", "mixture", "unseen", "random"])
@@ -47,6 +60,7 @@ def test_every_start_runs_at_any_temperature(start, temperature):
     options = {"sweeps": 16, "replicas": 2} if temperature else {}
     record = sp.simulate(model, 60, start=start, L=2 if start == "mixture" else None, samples=2, **options)
     assert all(len(values) == 2 for values in record.values.values())
+    assert "q_ea" not in record.values  # scalar couplings leave replicas free to turn
     assert 0.0 <= record["m" if temperature else "overlap"].value <= 1.0 + 1e-12
 
 
@@ -148,7 +162,8 @@ REFUSED = [
     (("--temperature", 0.2, "--algorithm", "tempering"), "sampled by heat-bath"),
     (("--temperature", 0.2, "--order", "random"), "belongs to temperature 0"),
     (("--algorithm", "heat-bath"), "belongs to the sampling at temperature > 0"),
-    (("--start", "mixture", "--L", 1), "L >= 2"),
+    (("--start", "mixture", "--L", 1), "an integer L >= 2"),
+    (("--start", "mixture", "--L", 0), "an integer L >= 2"),
     (("--start", "mixture", "--L", 40), "more than the 2 P stored patterns"),
     (("--alpha", 1e6), "GB of memory"),
 ]
@@ -173,6 +188,8 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(spinodal, arguments, part)
             "which Ising spins are not",
         ),
         (("vector-hopfield", "--d", 1, "--alpha", 0.1, "--start", "mixture", "--L", 2), "odd L >= 3"),
+        (("hopfield", "--alpha", 0.1, "--start", "mixture", "--L", 0), "odd L >= 3"),
+        ((*SIGNS, "--algorithm", "heat-bath+over-relaxation"), "leaves spins of d = 1 as they are; use 'heat-bath'"),
         (("vector-random-features", "--d", 3, "--variant", "phasor", "--alpha", 0.1, "--alpha-d", 1), "have d = 2"),
         (
             (*FEATURES[:4], "--variant", "scalar", "--alpha", 0.004, "--alpha-d", 1),
@@ -192,6 +209,8 @@ def test_a_run_too_short_is_told_with_a_remedy_that_vectors_have():
     record = sp.simulate(model, 200, start="random", samples=4, sweeps=16)
     assert not record.equilibrated
     assert "heat-bath+over-relaxation" in record.sampling["message"]
+    signs = sp.simulate(sp.VectorHopfield(alpha=0.2, d=1, temperature=0.05), 200, start="random", samples=4, sweeps=16)
+    assert signs.sampling["message"].endswith("; give more sweeps (now 16).")
     found = sp.validate(model, "spin-glass", N=(60, 120), samples=4, sweeps=16)
     assert found.verdict == "underpowered"
     assert "tempering" not in found.agreement.message
@@ -212,3 +231,15 @@ def test_a_run_that_did_not_come_to_rest_is_told(monkeypatch, spinodal):
     found = spinodal("validate", *HOPFIELD, "--N", "200,300", "--samples", 6, "--json").data
     assert found["verdict"] == "underpowered"
     assert "not come to rest" in found["message"]
+
+
+@pytest.mark.parametrize("mixing", ["scalar", "matrix"])
+@pytest.mark.parametrize("variant", ["tensor", "scalar", "phasor"])
+@pytest.mark.parametrize("start", ["example", "feature", "unseen"])
+def test_what_is_measured_above_zero_temperature_is_known_before(variant, mixing, start):
+    """q_ea is there where couplings hold replicas in one frame, and so it is not q."""
+    model = sp.VectorRandomFeatures(0.5, 0.5, 2, variant, 0.2, mixing=mixing)
+    plan = task(model, 40, start=start, sweeps=16, replicas=2)
+    found = run_sample(plan, 0)
+    assert set(found) == measured(plan)
+    assert ("q_ea" in found) == (variant == "tensor" and (mixing == "scalar" or start == "example"))

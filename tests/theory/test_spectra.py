@@ -347,7 +347,7 @@ def test_participation_of_the_band_of_patterns():
         (VectorHopfield(alpha=0.01), "paramagnet", "choose example or spin-glass"),
         (VectorHopfield(alpha=0.01), "mixture", "is unknown"),
         (VectorHopfield(), "example", "alpha is missing"),
-        (Hopfield(alpha=0.01), "example", "declares no spectrum"),
+        (Hopfield(alpha=0.01), "example", "hopfield has no spectrum; vector-hopfield has one"),
     ],
 )
 def test_refusals(model, state, part):

@@ -108,6 +108,12 @@ class VectorRandomFeatures(Model):
             "temperature", "tau = d T, with T in units of the coupling of unit vectors", low_open=False, default=0.0
         ),
     )
+    option_help: ClassVar[Mapping[str, str]] = {
+        "variant": "couplings of spins: tensor (d x d matrices), scalar (numbers) or phasor (complex numbers, d = 2)",
+        "mixing": "coefficients of features in examples: scalar (numbers) or matrix (d x d matrices)",
+        "effective": "loads are n_ch P/(dN) and n_ch D/(dN), given and returned; n_ch is 1 for tensor, d^2 for scalar, "
+        "2 for phasor, and of features mixed by matrices d^2",
+    }
     structural: ClassVar[tuple[Parameter, ...]] = (
         Parameter("d", "number of components of a spin", low=1, high=200, low_open=False, default=2, whole=True),
     )
