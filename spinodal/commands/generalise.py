@@ -94,11 +94,11 @@ def generalise(
         if wanted
         for r in range(repeats)
     ]  # fmt: skip
-    if network:
-        require_torch()
-    folder(out)
     with ExitStack() as stack:
         picture = None if figure is None else stack.enter_context(reserved(figure, suffixes=FORMATS))
+        if network:
+            require_torch()
+        folder(out)
         with reporting(f"generalise {data}") as report:
             found = _fulfilled(trials, out, report)
         if picture is not None:

@@ -49,7 +49,7 @@ MISUSES = [
     (("solve", "hopfield", "--foo", "1"), "has no option '--foo'; it takes --alpha, --temperature"),
     (("solve", "hopfield", "--temp", "1"), "did you mean '--temperature'"),
     (("basins", "hopfield", "--alpha", "0.1", "--temperature", "0.5"), "those of the dynamics at T = 0"),
-    (("bench", "nothing"), "'nothing' is unknown; choose one of alignment, cold_start, "),
+    (("bench", "nothing"), "'nothing' is unknown; choose one of alignment, attractors, cold_start, "),
     (("solve", "hopfield", "--alhpa", "0.1"), "did you mean '--alpha'"),
     (("simulate", "hopfield", "--N", "100", "--alpha", "0.1", "--start", "exampel"), "did you mean 'example'"),
     # mixtures
