@@ -243,9 +243,9 @@ def _nodes(model: ScoreModel, low: float, high: float, points: int) -> Nodes:
         nodes, levels = _placed(model, low, high, n, levels)
         weight = float(nodes.weight @ nodes.density)
         change = abs(weight - before)
-        if change <= _WEIGHT * max(weight, 1.0 / model.psi_p) or 2 * n > most:
+        if change <= _WEIGHT * max(weight, 1.0 / model.psi_p) or n >= most:
             return replace(nodes, doubt=change + float(nodes.weight @ nodes.error))
-        n *= 2
+        n = min(2 * n, most)
 
 
 def _placed(model: ScoreModel, low: float, high: float, n: int, before: Levels | None) -> tuple[Nodes, Levels]:

@@ -222,7 +222,14 @@ def test_density_of_sigma_is_the_limit_of_many_atoms():
     name=st.sampled_from(["tanh", "relu"]),
 )
 @example(psi_p=9.0, psi_n=8.0, t=0.01, low=1.0, share=0.5, name="tanh")
-@example(psi_p=45.75, psi_n=1.6, t=0.0752, low=0.228, share=0.1673, name="tanh")
+@example(  # bulks that nearly part
+    psi_p=45.75,
+    psi_n=1.60069524082,
+    t=0.07520620742324799,
+    low=0.22806920585580365,
+    share=0.16731527055911893,
+    name="tanh",
+)
 @example(psi_p=0.3, psi_n=0.3, t=1.0, low=0.1, share=0.5, name="relu")
 def test_weights_and_moments_of_anything(psi_p, psi_n, t, low, share, name):
     """Exact weights, their quadrature, and the exact trace of U."""
@@ -232,14 +239,11 @@ def test_weights_and_moments_of_anything(psi_p, psi_n, t, low, share, name):
     c = model.constants
     assert found.total == pytest.approx(1.0, abs=1e-10)
     grids = [nodes_of(model, b, points=400) for b in found.bulks]
-    # Bulks that nearly part converge slowly; how well a density is integrated shows in its weight, which is exact.
-    off = max(abs(float(g.weight @ g.density) / b.weight - 1.0) for g, b in zip(grids, found.bulks, strict=True))
-    assert off < 1e-4
     trace = model.atom * c.s_squared + sum(float(g.weight @ (g.density * g.eigenvalue)) for g in grids)
-    assert trace == pytest.approx(c.second_moment - c.mu0**2, rel=1e-6 + 10 * off)
+    assert trace == pytest.approx(c.second_moment - c.mu0**2, rel=1e-6)
     assert all((g.density > -1e-12 * g.density.max()).all() for g in grids)
     mass = sum(float(g.weight @ g.features) for g in grids)
-    assert mass == pytest.approx(psi_p, rel=1e-6 + 10 * off)  # all of span(W) is in the bulks
+    assert mass == pytest.approx(psi_p, rel=1e-6)  # all of span(W) is in the bulks
     assert all(b.low < b.high for b in found.bulks)
     assert all(x.high < y.low for x, y in zip(found.bulks, found.bulks[1:], strict=False))
     assert all(b.kinds for b in found.bulks)
