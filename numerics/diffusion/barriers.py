@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numerics.diffusion.attractors import Attractors, attractors
-from numerics.diffusion.energy import energies, half_spectrum, local, softmax
+from numerics.diffusion.curvature import half_spectrum
+from numerics.diffusion.energy import energies, local, softmax
 from numerics.diffusion.memories import Memories, Progress, beta_of, blocks
 from numerics.diffusion.minimum import rounding_of
 

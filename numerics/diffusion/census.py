@@ -20,7 +20,8 @@ from numerics.diffusion.classify import (
     checked_depth,
     propose_thresholds,
 )
-from numerics.diffusion.energy import curvatures, softmax
+from numerics.diffusion.curvature import curvatures
+from numerics.diffusion.energy import softmax
 from numerics.diffusion.memories import Memories, Progress, beta_of, memories
 from numerics.rng import gaussians, stream, words
 from theory.errors import InvalidInput

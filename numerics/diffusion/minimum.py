@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.diffusion.energy import Local, Weighted, half_inverse, half_spectrum, local, softest, weighted
+from numerics.diffusion.curvature import half_inverse, half_spectrum, softest
+from numerics.diffusion.energy import Local, Weighted, local, weighted
 from numerics.diffusion.memories import Memories, Progress
 
 __all__ = ["LONGEST", "QUARTIC", "End", "both_sides", "newton", "newton_together", "rounding_of"]

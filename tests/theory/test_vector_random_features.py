@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from dataclasses import replace
@@ -12,19 +11,14 @@ import pytest
 import sympy
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
-from scipy.special import gamma, hyp1f1, ive, roots_jacobi
+from scipy.special import gamma, hyp1f1
 
-from theory.equations import Compiled
 from theory.errors import InvalidInput
-from theory.exact import Multiprecision, Refused
 from theory.models.random_features import RandomFeatures
 from theory.models.vector_hopfield import VectorHopfield
-from theory.models.vector_random_features import VectorRandomFeatures, kappa_1_squared
+from theory.models.vector_random_features import VectorRandomFeatures
 from theory.phase import threshold
 from theory.states import solve
-from theory.vector_examples import example_term, latent_rule, sum_across, sum_term
-from theory.vector_sites import vector_site
-from theory.walks import gauss_rule, walk
 
 M, S, V = sympy.symbols("M S V")
 
@@ -157,11 +151,6 @@ def test_capacity_of_phasors_is_that_of_cook():
     assert round(found.value, 3) == 0.038
 
 
-def test_mixtures_of_two_vectors():
-    found = threshold(effective(alpha=1e9, d=2), "mixture", vary="alpha_d", L=2)
-    assert found.value == pytest.approx(0.00202745, abs=5e-9)
-
-
 # --- limits -------------------------------------------------------------------------------------------------------
 
 
@@ -232,144 +221,6 @@ def test_the_spin_glass_begins_where_the_replicon_of_the_paramagnet_vanishes():
     assert 0.0 < q[1] < 1e-3
 
 
-# --- averages -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("d", [1, 2, 3, 4, 10])
-def test_first_hermite_weight(d):
-    assert float(kappa_1_squared(d)) == pytest.approx(kappa(d) ** 2, rel=1e-14)
-    rho, weight = latent_rule(d)
-    assert weight @ rho == pytest.approx(kappa(d), rel=1e-13)
-    assert weight @ rho**4 == pytest.approx(1 + 2 / d, rel=1e-13)
-
-
-@pytest.mark.parametrize("d", [2, 3, 8, 200])
-@pytest.mark.parametrize("L", [2, 3, 10])
-@pytest.mark.parametrize("nodes", [24, 96])
-def test_moments_of_sums_of_unit_vectors(d, L, nodes):
-    rule = walk(d, L, nodes)
-    moments = [rule.weight @ rule.length**k for k in (0, 2, 4)]
-    assert moments == pytest.approx([1.0, L, L * L + 2 * L * (L - 1) / d], rel=1e-12)
-    along = walk(d, L, nodes, projected=True)
-    assert along.weight.sum() == pytest.approx(1 + (L - 1) / d, rel=1e-12)
-
-
-def test_mean_lengths_of_short_walks():
-    """3 flights in space have the mean 13/8; 3 steps in the plane 1.5745972375..."""
-    flights, steps = walk(3, 3, 384), walk(2, 3, 384)
-    assert flights.weight @ flights.length == pytest.approx(13 / 8, abs=1e-8)
-    assert steps.weight @ steps.length == pytest.approx(1.5745972375518937, abs=1e-7)
-
-
-def test_gauss_rule_of_a_discrete_measure_is_exact_to_twice_its_degree():
-    x, w = gauss_rule(np.linspace(-1, 1, 201), np.full(201, 1 / 201), 6)
-    for k in range(12):
-        assert w @ x**k == pytest.approx(np.mean(np.linspace(-1, 1, 201) ** k), abs=1e-14)
-
-
-@pytest.mark.parametrize("cold", [True, False])
-@pytest.mark.parametrize("d", [2, 3])
-def test_averages_of_fields_are_those_of_random_vectors(d, cold):
-    rng = np.random.default_rng(5)
-    n = rng.normal(size=(3, 400_000, d))
-    z = n[2]
-    x = n[0]
-    u = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in n[:2]]
-    field = 1.3 * (u[0] + u[1]) + 0.8 * z
-    length = np.linalg.norm(field, axis=1)
-    value = Compiled(
-        [sum_term(d, 2, M, V, zero_temperature=cold).diff(M), sum_across(d, 2, M, V, zero_temperature=cold)], (M, V)
-    )([np.array([1.3]), np.array([0.64])])[:, 0]
-    if cold:
-        first, across, along_field = np.ones_like(length), 1.0 / length, np.zeros_like(length)
-    else:
-        first = ive(0.5 * d, length) / ive(0.5 * d - 1, length)
-        across = first / length
-        along_field = 1 - first**2 - (d - 1) * across
-    e = field / length[:, None]
-    projections = [(v * e).sum(1) for v in u]
-    dot = (u[0] * u[1]).sum(1)
-    own = across * (1 - projections[0] ** 2) + along_field * projections[0] ** 2
-    other = across * (dot - projections[0] * projections[1]) + along_field * projections[0] * projections[1]
-    for got, sample in ((value[0], (projections[0] + projections[1]) * first), (value[1], own - other)):
-        assert abs(got - sample.mean()) < 4.5 * sample.std() / math.sqrt(len(sample))
-    rho = np.linalg.norm(x, axis=1) / math.sqrt(d)
-    field = (0.4 + 0.9 * rho)[:, None] * u[0] + 0.8 * z
-    length = np.linalg.norm(field, axis=1)
-    first = np.ones_like(length) if cold else ive(0.5 * d, length) / ive(0.5 * d - 1, length)
-    sample = rho * first * (u[0] * field).sum(1) / length
-    term = example_term(d, M, S, V, zero_temperature=cold).diff(S)
-    got = Compiled([term], (M, S, V))([np.array([v]) for v in (0.4, 0.9, 0.64)])[0, 0]
-    assert abs(got - sample.mean()) < 4.5 * sample.std() / math.sqrt(len(sample))
-
-
-def test_the_example_family_in_multiple_precision():
-    term = example_term(3, M, S, V, zero_temperature=True)
-    digits = Multiprecision(110)
-    indices = [(0, 0, 0), (1, 1, 0), (0, 0, 1), (2, 2, 1)]
-    fields = (1.1, 0.6, 0.7)
-    exact = type(term).exact_orders(digits, indices, [digits.exactly(f) for f in fields])
-    floats = type(term).orders(indices, [np.array([f]) for f in fields])
-    assert [float(v[0]) for v in floats] == pytest.approx([float(v) for v in exact], rel=1e-12)
-
-
-def test_digits_are_refused_where_they_are_not_known():
-    digits = Multiprecision(110)
-    fields = [digits.exactly(f) for f in (1.1, 0.6, 0.7)]
-    with pytest.raises(Refused, match="use temperature = 0"):
-        type(example_term(3, M, S, V)).exact_orders(digits, [(0, 0, 0)], fields)
-    with pytest.raises(Refused, match="sum of 2 vectors"):
-        type(sum_term(3, 2, M, V)).exact_orders(digits, [(0, 0)], fields[1:])
-
-
-# --- stability of mixtures ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("d", [2, 3, 8])
-@pytest.mark.parametrize("L", [2, 3, 5])
-def test_equal_mixtures_of_vectors_are_saddles(d, L):
-    """At a given strength, E|sum a_k n_k + z| is least for equal a_k, for every noise z; not so for signs."""
-    y = np.array([0.3, 1.0, 2.0, 6.0])
-    slope, response = Compiled(
-        [sum_term(d, L, M, V, zero_temperature=True).diff(M) / L, sum_across(d, L, M, V, zero_temperature=True)], (M, V)
-    )([y, np.full_like(y, 1 / d)])
-    assert (1 - y * response / slope < -0.005).all()
-
-
-def test_transverse_stability_is_the_curvature_along_opposite_overlaps():
-    """Second derivative of E|a_1 n_1 + a_2 n_2 + z| in a_1 - a_2, by quadrature over the angle between them."""
-    d, V0 = 3, 0.2
-
-    def energy(a, b):
-        R = lambda c: math.sqrt(a * a + b * b + 2 * a * b * c)
-        length = lambda x: math.sqrt(2 * V0) * gamma(2.0) / gamma(1.5) * hyp1f1(-0.5, 1.5, -0.5 * x * x / V0)
-        return 0.5 * quad(lambda c: length(R(c)), -1.0, 1.0, epsabs=1e-14)[0]
-
-    h, a = 1e-2, 0.9
-    second = (energy(a + h, a - h) + energy(a - h, a + h) - 2 * energy(a, a)) / (2 * h * h)
-    found = Compiled([sum_across(d, 2, M, V, zero_temperature=True)], (M, V))([np.array([a]), np.array([V0])])[0, 0]
-    assert found == pytest.approx(second, rel=1e-3)
-
-
-@pytest.mark.parametrize("cold", [True, False])
-@pytest.mark.parametrize("d", [2, 3, 8])
-def test_unequal_mixtures_of_two_vectors_do_not_exist(d, cold):
-    """``E phi(1 + 2ab cos)`` falls with ab: phi, the average of g over noise, is a Bernstein function of the square."""
-    rule = vector_site(d, zero_temperature=cold)
-    cosine, weight = roots_jacobi(60, 0.5 * (d - 3), 0.5 * (d - 3))
-    product = np.linspace(0.0, 0.5, 21)
-    for strength, noise in itertools.product((0.5, 2.0, 8.0), (0.05, 1.0)):
-        length = strength * np.sqrt(1 + 2 * product[:, None] * cosine)
-        value = rule.orders([(0, 0)], [length.ravel(), np.full(length.size, noise)])[0].reshape(length.shape) @ weight
-        assert (np.diff(value) < 0).all()
-
-
-def test_mixtures_report_that_they_are_saddles():
-    at = {"alpha": 1.0, "alpha_d": 0.0002}
-    assert solve(effective(**at, d=2), "mixture", L=2).transverse < -0.3
-    assert solve(effective(**at, d=1), "mixture", L=3).transverse > 0.3
-
-
 # --- misuse -------------------------------------------------------------------------------------------------------
 
 
@@ -392,12 +243,6 @@ def test_bad_models_are_refused_in_one_sentence(values, said):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("d", "L", "said"), [(1, 2, "odd L"), (2, 1, "L from 2"), (2, 100, "L from 2 to 99")])
-def test_bad_mixtures_are_refused(d, L, said):
-    with pytest.raises(InvalidInput, match=said):
-        threshold(VectorRandomFeatures(alpha_d=0.001, d=d), "mixture", L=L)
-
-
 @pytest.mark.parametrize(
     ("use_effective", "said"),
     [(False, "in effective loads .* alpha = 0.025"), (True, "as P/N and D/N .* alpha = 0.1,")],
@@ -407,10 +252,3 @@ def test_a_load_in_the_other_convention_is_told_with_the_conversion(use_effectiv
     assert found.free_energy is None
     assert pytest.approx(found.derived["alpha_per_site"]) == (0.1 if use_effective else 0.05)
     assert re.search(said, found.message)
-
-
-def test_a_line_of_vector_mixtures_says_that_they_are_saddles():
-    found = threshold(VectorRandomFeatures(alpha=1e9, d=2, effective=True), "mixture", vary="alpha_d", L=2)
-    assert found.transverse is not None
-    assert found.transverse < 0.0
-    assert threshold(VectorRandomFeatures(alpha_d=1.0, d=2, effective=True)).transverse is None

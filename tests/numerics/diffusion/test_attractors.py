@@ -9,7 +9,8 @@ import pytest
 
 from numerics.diffusion.attractors import attractors, grouped
 from numerics.diffusion.barriers import barriers, valleys
-from numerics.diffusion.energy import curvatures, energies
+from numerics.diffusion.curvature import curvatures
+from numerics.diffusion.energy import energies
 from numerics.diffusion.memories import beta_of, circle, memories
 from numerics.diffusion.minimum import newton
 from theory.diffusion.ring import equispaced_barrier, ring

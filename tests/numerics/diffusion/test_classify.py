@@ -9,8 +9,9 @@ import pytest
 
 from numerics.diffusion.census import census
 from numerics.diffusion.classify import by_distance, propose_thresholds
+from numerics.diffusion.curvature import curvatures
 from numerics.diffusion.data import read_data
-from numerics.diffusion.energy import curvatures, participation
+from numerics.diffusion.energy import participation
 from numerics.diffusion.memories import circle, memories
 from theory.errors import InvalidInput, MissingExtra
 

@@ -9,18 +9,15 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from numerics.diffusion.energy import (
+from numerics.diffusion.curvature import (
     curvatures,
     divergence,
-    energies,
     half_spectrum,
     hessian,
-    local,
-    scores,
     softest,
-    softmax,
     softmax_covariance,
 )
+from numerics.diffusion.energy import energies, local, scores, softmax
 from numerics.diffusion.memories import beta_of, circle, memories, nearest_distances
 from theory.diffusion.ring import ring_energy
 from theory.errors import InvalidInput

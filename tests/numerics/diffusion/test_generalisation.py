@@ -11,7 +11,7 @@ import pytest
 
 from numerics.diffusion.classify import CLASSES
 from numerics.diffusion.critical import critical_noise
-from numerics.diffusion.energy import curvatures
+from numerics.diffusion.curvature import curvatures
 from numerics.diffusion.flow import exact_score
 from numerics.diffusion.generalisation import Generalisation, Source, Trial, default_loads, describe
 from numerics.diffusion.memories import circle, memories
