@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from spinodal import neighbours
+from spinodal.face import HOMES
 
 # `python -m spinodal` imports this package before it can answer in a sentence; the command line checks for itself.
 if sys.argv[:1] != ["-m"]:
@@ -23,6 +24,31 @@ if sys.argv[:1] != ["-m"]:
 
 if TYPE_CHECKING:
     from numerics.basins import Basin, Basins, basin, basins
+    from numerics.diffusion.attractors import Attractors, attractors
+    from numerics.diffusion.barriers import Barriers, barriers, valleys
+    from numerics.diffusion.census import Census, census
+    from numerics.diffusion.classify import Labels, Thresholds, by_barrier, by_distance, propose_thresholds
+    from numerics.diffusion.collapse_times import counted_collapse_time, drawn_collapse_times
+    from numerics.diffusion.critical import Critical, Volume, critical_noise, flow_back, log_basin_volume
+    from numerics.diffusion.curvature import curvatures, divergence, hessian, softest, softmax_covariance
+    from numerics.diffusion.data import read_data
+    from numerics.diffusion.energy import Softmax, energies, participation, scores, softmax
+    from numerics.diffusion.flow import (
+        denoised,
+        exact_score,
+        noise_levels,
+        probability_flow,
+        reverse_sde,
+        vp_score,
+        vp_sigma,
+    )
+    from numerics.diffusion.generalisation import Generalisation, Trial
+    from numerics.diffusion.levels import Loads, collapse_loads, retrieval_loads
+    from numerics.diffusion.manifold import tilted_overlap
+    from numerics.diffusion.memories import Memories, circle, memories, nearest_distances
+    from numerics.diffusion.neural import Network, Training, load_network, train
+    from numerics.diffusion.probes import Probes, probe, score_curvatures
+    from numerics.diffusion.score_simulate import ScoreTask, simulate_score
     from numerics.equilibration import Equilibration, equilibration
     from numerics.estimate import Measurement
     from numerics.records import Record
@@ -39,20 +65,35 @@ if TYPE_CHECKING:
     from theory.diffusion.collapse import Collapse, collapse, mixture_collapse
     from theory.diffusion.constants import gaussian_constants
     from theory.diffusion.hidden_manifold import hidden_manifold
-    from theory.diffusion.information import (
-        gaussian_information,
-        linear_manifold_information,
-        sign_information,
-    )
+    from theory.diffusion.information import gaussian_information, linear_manifold_information, sign_information
     from theory.diffusion.losses import Losses, losses
     from theory.diffusion.manifold_information import manifold_information
     from theory.diffusion.overlap_laws import Ensemble, ensemble
     from theory.diffusion.population import Population
     from theory.diffusion.rem import Capacity, Condensation, capacity, condensation, smallest_overlap
     from theory.diffusion.resolvent import ScoreModel
+    from theory.diffusion.ring import (
+        Barrier,
+        Ring,
+        crossover_load,
+        equispaced_barrier,
+        modulation,
+        rice_minima,
+        ring,
+        ring_energy,
+        ring_forms,
+    )
     from theory.diffusion.speciation import Speciation, speciation
     from theory.diffusion.spectrum import score_spectrum
-    from theory.diffusion.times import PhaseDiagram, TimeScales, phase_diagram, region, samples_needed, time_scales
+    from theory.diffusion.times import (
+        PhaseDiagram,
+        TimeScales,
+        exponent,
+        phase_diagram,
+        region,
+        samples_needed,
+        time_scales,
+    )
     from theory.ensembles import Nonlinearity, nonlinearity
     from theory.errors import InvalidInput, MissingExtra, NotConverged, SpinodalError
     from theory.lines import Boundary, phase_line
@@ -71,86 +112,53 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_HOME = {
-    "numerics.basins": ("Basin", "Basins", "basin", "basins"),
-    "numerics.equilibration": ("Equilibration", "equilibration"),
-    "numerics.estimate": ("Measurement",),
-    "numerics.records": ("Record",),
-    "numerics.simulate": ("simulate",),
-    "numerics.sweep": ("sweep",),
-    "numerics.sweep_folder": ("SweepStatus", "sweep_status"),
-    "numerics.validate": ("Agreement", "agreement"),
-    "spinodal.diagrams": ("Diagram", "diagram"),
-    "spinodal.results": ("load", "save"),
-    "spinodal.validation": ("Validation", "validate"),
-    "theory.checks": ("Check", "conformance"),
-    "theory.diffusion.bulks": ("Bulks", "bulks"),
-    "theory.diffusion.collapse": ("Collapse", "collapse", "mixture_collapse"),
-    "theory.diffusion.constants": ("gaussian_constants",),
-    "theory.diffusion.hidden_manifold": ("hidden_manifold",),
-    "theory.diffusion.information": ("gaussian_information", "linear_manifold_information", "sign_information"),
-    "theory.diffusion.losses": ("Losses", "losses"),
-    "theory.diffusion.manifold_information": ("manifold_information",),
-    "theory.diffusion.overlap_laws": ("Ensemble", "ensemble"),
-    "theory.diffusion.population": ("Population",),
-    "theory.diffusion.rem": ("Capacity", "Condensation", "capacity", "condensation", "smallest_overlap"),
-    "theory.diffusion.resolvent": ("ScoreModel",),
-    "theory.diffusion.speciation": ("Speciation", "speciation"),
-    "theory.diffusion.spectrum": ("score_spectrum",),
-    "theory.diffusion.times": (
-        *("PhaseDiagram", "TimeScales"),
-        *("phase_diagram", "region", "samples_needed", "time_scales"),
-    ),
-    "theory.ensembles": ("Nonlinearity", "nonlinearity"),
-    "theory.errors": ("InvalidInput", "MissingExtra", "NotConverged", "SpinodalError"),
-    "theory.branches": ("StateBranch", "branch"),
-    "theory.lines": ("Boundary", "phase_line"),
-    "theory.local_fields": ("LocalFields",),
-    "theory.minima": ("local_fields",),
-    "theory.model": ("Model", "Parameter", "models", "register"),
-    "theory.models.hopfield": ("Hopfield",),
-    "theory.models.random_features": ("RandomFeatures",),
-    "theory.models.vector_hopfield": ("VectorHopfield",),
-    "theory.models.vector_random_features": ("VectorRandomFeatures",),
-    "theory.phase": ("Threshold", "threshold"),
-    "theory.points": ("equations",),
-    "theory.saddle": ("Anderson", "FixedPoint", "Newton", "Status"),
-    "theory.spectra": ("Spectrum", "spectrum"),
-    "theory.states": ("Solution", "solve"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in HOMES.items() for name in names.split()}
 
 __all__ = [
     "Agreement",
     "Anderson",
+    "Attractors",
+    "Barrier",
+    "Barriers",
     "Basin",
     "Basins",
     "Boundary",
     "Bulks",
     "Capacity",
+    "Census",
     "Check",
     "Collapse",
     "Condensation",
+    "Critical",
     "Diagram",
     "Ensemble",
     "Equilibration",
     "FixedPoint",
+    "Generalisation",
     "Hopfield",
     "InvalidInput",
+    "Labels",
+    "Loads",
     "LocalFields",
     "Losses",
     "Measurement",
+    "Memories",
     "MissingExtra",
     "Model",
+    "Network",
     "Newton",
     "Nonlinearity",
     "NotConverged",
     "Parameter",
     "PhaseDiagram",
     "Population",
+    "Probes",
     "RandomFeatures",
     "Record",
+    "Ring",
     "ScoreModel",
+    "ScoreTask",
+    "Softmax",
     "Solution",
     "Speciation",
     "Spectrum",
@@ -159,53 +167,105 @@ __all__ = [
     "Status",
     "SweepStatus",
     "Threshold",
+    "Thresholds",
     "TimeScales",
+    "Training",
+    "Trial",
     "Validation",
     "VectorHopfield",
     "VectorRandomFeatures",
+    "Volume",
     "__version__",
     "agreement",
+    "attractors",
+    "barriers",
     "basin",
     "basins",
     "branch",
     "bulks",
+    "by_barrier",
+    "by_distance",
     "capacity",
+    "census",
+    "circle",
     "collapse",
+    "collapse_loads",
     "condensation",
     "conformance",
+    "counted_collapse_time",
+    "critical_noise",
+    "crossover_load",
+    "curvatures",
+    "denoised",
     "diagram",
+    "divergence",
+    "drawn_collapse_times",
+    "energies",
     "ensemble",
     "equations",
     "equilibration",
+    "equispaced_barrier",
+    "exact_score",
+    "exponent",
+    "flow_back",
     "gaussian_constants",
     "gaussian_information",
+    "hessian",
     "hidden_manifold",
     "linear_manifold_information",
     "load",
+    "load_network",
     "local_fields",
+    "log_basin_volume",
     "losses",
     "manifold_information",
+    "memories",
     "mixture_collapse",
     "models",
+    "modulation",
+    "nearest_distances",
+    "noise_levels",
     "nonlinearity",
+    "participation",
     "phase_diagram",
     "phase_line",
+    "probability_flow",
+    "probe",
+    "propose_thresholds",
+    "read_data",
     "region",
     "register",
+    "retrieval_loads",
+    "reverse_sde",
+    "rice_minima",
+    "ring",
+    "ring_energy",
+    "ring_forms",
     "samples_needed",
     "save",
+    "score_curvatures",
     "score_spectrum",
+    "scores",
     "sign_information",
     "simulate",
+    "simulate_score",
     "smallest_overlap",
+    "softest",
+    "softmax",
+    "softmax_covariance",
     "solve",
     "speciation",
     "spectrum",
     "sweep",
     "sweep_status",
     "threshold",
+    "tilted_overlap",
     "time_scales",
+    "train",
     "validate",
+    "valleys",
+    "vp_score",
+    "vp_sigma",
 ]
 
 
