@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numerics.diffusion.memories import circle
+from numerics.rng import permutation, stream
 from theory.errors import InvalidInput, MissingExtra, nearest
 
 __all__ = ["NAMES", "SUFFIXES", "read_data"]
@@ -40,7 +41,7 @@ def read_data(name: str, *, K: int | None = None, seed: int = 0, key: str | None
     Raises
     ------
     InvalidInput
-        For a file that is missing or unreadable, or K out of range.
+        For a file that is missing or unreadable, K out of range, or a key where there is none.
     MissingExtra
         For ``digits`` without scikit-learn.
 
@@ -49,12 +50,14 @@ def read_data(name: str, *, K: int | None = None, seed: int = 0, key: str | None
     >>> read_data("circle", K=3).shape
     (3, 2)
     """
+    if key is not None and Path(name).suffix.lower() != ".npz":
+        raise InvalidInput(f"--key {key} names an array of a .npz file, and '{name}' is none; leave it out.")
     if name == "circle":
         return circle(9 if K is None else K, seed=seed)
     points = _digits(seed) if name == "digits" else _file(name, key)
     if K is None:
         return points
-    if isinstance(K, bool) or not 1 <= K <= len(points):
+    if isinstance(K, bool) or not isinstance(K, (int, np.integer)) or not 1 <= K <= len(points):
         raise InvalidInput(
             f"K = {K} is not allowed; '{name}' has {len(points)} points, so give 1 <= K <= {len(points)}."
         )
@@ -63,8 +66,6 @@ def read_data(name: str, *, K: int | None = None, seed: int = 0, key: str | None
 
 def _digits(seed: int) -> NDArray[np.float64]:
     """All images in an order drawn by seed, so that smaller sets are parts of larger ones."""
-    from numerics.rng import permutation, stream
-
     try:
         datasets = importlib.import_module("sklearn.datasets")
     except ImportError:
@@ -91,10 +92,6 @@ def _file(name: str, key: str | None) -> NDArray[np.float64]:
             return _csv(name, path)
         loaded = np.load(path, allow_pickle=False)
         if suffix == ".npy":
-            if key is not None:
-                raise InvalidInput(
-                    f"--key {key} names an array of a .npz file, and '{name}' is one array; leave it out."
-                )
             return np.asarray(loaded)
         with loaded:
             return _member(name, loaded, key)
