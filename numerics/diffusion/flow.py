@@ -6,12 +6,12 @@ Variance exploding: ``x_sigma = x_0 + sigma z`` and ``score(x, sigma) = grad log
     probability flow    dx/dsigma = (x - D)/sigma,
     reverse step        x' = D + (s'^2/s^2)(x - D) + sqrt(s'^2 (s^2 - s'^2))/s z.
 
-The step of the flow (Heun) and the reverse step are exact where D does not change over the step.  Between, the error of
-the flow falls as 1/steps^2 and that of the reverse equation's law as 1/steps: from 20 extents down to sigma = 1 % of one
-with the exact score of 5 points, 24 steps of the flow leave an error of 0.05 sigma (median) and lead 0.4 % of the points
-to another memory; the reverse equation needs 400 steps for shares of memories as good.  Variance preserving
-(Ornstein-Uhlenbeck, ``y_t = e^-t x_0 + sqrt(1 - e^-2t) z``) is the same law in other units: ``y_t = e^-t x_sigma`` with
-``sigma^2 = e^2t - 1``.
+The step of the flow (Heun) and the reverse step are exact where D does not change over the step.  Between, the error
+of the flow falls as 1/steps^2 and that of the reverse equation's law as 1/steps: from 20 extents down to sigma = 1 % of
+one with the exact score of 5 points, 24 steps of the flow leave an error of 0.05 sigma (median) and lead 0.4 % of the
+points to another memory; the reverse equation needs 400 steps for shares of memories as good.  Variance preserving
+(Ornstein-Uhlenbeck, ``y_t = e^-t x_0 + sqrt(1 - e^-2t) z``) is the same law in other units: ``y_t = e^-t x_sigma``
+with ``sigma^2 = e^2t - 1``.
 
 Sources: Song and others, ICLR 2021 (arXiv:2011.13456); Karras and others, NeurIPS 2022 (arXiv:2206.00364), Algorithm 1.
 """
