@@ -9,7 +9,7 @@ by rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ __all__ = [
     "Observe",
     "Recorder",
     "keys_of",
+    "measured",
     "measured_by",
     "positive_integer",
     "refuse_observe",
@@ -129,6 +130,58 @@ class Chains:
     def energies(self) -> NDArray[np.float64]:
         """Return the energies per spin, (R,)."""
         return np.asarray(self._walkers.energies())
+
+
+class Walking(Protocol):
+    """Walkers of some kind of spins."""
+
+    @property
+    def keys(self) -> NDArray[np.uint32]:
+        """One row a walker."""
+
+    def advance(self, beta: NDArray[np.float64], sweeps: int) -> Any:
+        """Make so many sweeps."""
+
+    def spins(self) -> NDArray[Any]:
+        """Spins of all walkers."""
+
+    def energies(self) -> NDArray[np.float64]:
+        """Energies per spin."""
+
+
+def measured(
+    chains: Walking,
+    *,
+    temperature: ArrayLike,
+    sweeps: int,
+    every: int,
+    observe: Observe | None,
+    series: dict[str, Series] | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> tuple[dict[str, Series], int]:
+    """Make `sweeps` sweeps at fixed temperatures, measuring at whole intervals; return the series and the sweeps.
+
+    Raises
+    ------
+    InvalidInput
+        For temperatures, lengths, a function or earlier series that make no sense.
+    """
+    R = len(chains.keys)
+    beta = 1.0 / temperatures_of(temperature, R, "temperature")
+    total, every = positive_integer(sweeps, "sweeps"), positive_integer(every, "every")
+    if total % every:
+        raise InvalidInput(f"sweeps = {total} is no multiple of every = {every}; measure at whole intervals.")
+    refuse_observe(observe)
+    found: dict[str, Series] = {} if series is None else series
+    refuse_series(found, every=every, walkers=R)
+    record = Recorder(found, every=every)
+    for done in range(every, total + 1, every):
+        chains.advance(beta, every)
+        record.add({"energy": chains.energies(), **(measured_by(observe, chains.spins()) if observe else {})})
+        if progress:
+            progress("sweeps", done, total)
+    record.flush()
+    return found, total
 
 
 def refuse_matrix(interactions: Any) -> None:

@@ -23,17 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import (
-    ALGORITHMS,
-    Chains,
-    Observe,
-    Recorder,
-    measured_by,
-    positive_integer,
-    refuse_observe,
-    refuse_series,
-    temperatures_of,
-)
+from numerics.chains import ALGORITHMS, Chains, Observe, measured, positive_integer, temperatures_of
 from numerics.interactions import Interactions
 from numerics.ladder import Ladder, ladder
 from numerics.series import Series
@@ -154,21 +144,9 @@ def sample(
     chains = Chains(
         interactions, spins, algorithm=algorithm, keys=keys, backend=backend, threads=threads, sweep=first_sweep
     )
-    R = len(chains.keys)
-    beta = 1.0 / temperatures_of(temperature, R, "temperature")
-    total, every = positive_integer(sweeps, "sweeps"), positive_integer(every, "every")
-    if total % every:
-        raise InvalidInput(f"sweeps = {total} is no multiple of every = {every}; measure at whole intervals.")
-    refuse_observe(observe)
-    found: dict[str, Series] = {} if series is None else series
-    refuse_series(found, every=every, walkers=R)
-    record = Recorder(found, every=every)
-    for done in range(every, total + 1, every):
-        chains.advance(beta, every)
-        record.add({"energy": chains.energies(), **(measured_by(observe, chains.spins()) if observe else {})})
-        if progress:
-            progress("sweeps", done, total)
-    record.flush()
+    found, total = measured(
+        chains, temperature=temperature, sweeps=sweeps, every=every, observe=observe, series=series, progress=progress
+    )
     return Trajectory(chains.spins(), chains.sweep, found, chains.accepted / (total * chains.N))
 
 

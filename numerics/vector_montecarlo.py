@@ -16,19 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.chains import (
-    Observe,
-    Recorder,
-    measured_by,
-    positive_integer,
-    refuse_observe,
-    refuse_series,
-    temperatures_of,
-)
+from numerics.chains import Observe, measured
 from numerics.series import Series
 from numerics.vector_chains import OVER_RELAXATIONS, VECTOR_ALGORITHMS, VectorChains
 from numerics.vector_interactions import VectorInteractions
-from theory.errors import InvalidInput
 
 __all__ = ["OVER_RELAXATIONS", "VECTOR_ALGORITHMS", "VectorTrajectory", "sample_vectors"]
 
@@ -135,19 +126,7 @@ def sample_vectors(
         threads=threads,
         sweep=first_sweep,
     )
-    R = len(chains.keys)
-    beta = 1.0 / temperatures_of(temperature, R, "temperature")
-    total, every = positive_integer(sweeps, "sweeps"), positive_integer(every, "every")
-    if total % every:
-        raise InvalidInput(f"sweeps = {total} is no multiple of every = {every}; measure at whole intervals.")
-    refuse_observe(observe)
-    found: dict[str, Series] = {} if series is None else series
-    refuse_series(found, every=every, walkers=R)
-    record = Recorder(found, every=every)
-    for done in range(every, total + 1, every):
-        chains.advance(beta, every)
-        record.add({"energy": chains.energies(), **(measured_by(observe, chains.spins()) if observe else {})})
-        if progress:
-            progress("sweeps", done, total)
-    record.flush()
+    found, _ = measured(
+        chains, temperature=temperature, sweeps=sweeps, every=every, observe=observe, series=series, progress=progress
+    )
     return VectorTrajectory(chains.spins(), chains.sweep, found)
