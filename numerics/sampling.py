@@ -17,6 +17,7 @@ from numerics.disorder import Sample
 from numerics.equilibration import Equilibration, equilibration, jointly
 from numerics.interactions import Interactions, interactions
 from numerics.observables import Condensed, feature_power, overlaps, pattern_power, replica_overlaps
+from numerics.replica_runs import Observer, averaged, interval, overlap_bins, walked
 from numerics.series import Series
 from numerics.starts import corrupted, overlap_before, random_spins
 from numerics.temperatures import tempering_temperatures
@@ -24,16 +25,12 @@ from numerics.temperatures import tempering_temperatures
 if TYPE_CHECKING:
     from numerics.task import Task
 
-__all__ = ["Observer", "Sampled", "interval", "judged", "overlap_bins", "sampled", "summary"]
+__all__ = ["Sampled", "judged", "overlap_bins", "sampled", "summary"]
 
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
-_MEASUREMENTS = 1024  # per run, where `_PAUSE` allows: neighbouring sweeps say little that is new
-_STRETCH = 64  # measurements
-_PAUSE = 64  # sweeps between measurements, at most: in between nothing is told and nothing can be stopped
 _TRIAL = 12  # sweeps after which spins flip about as often as in the run to come
 _RESTLESS = 0.9  # acceptance above which Metropolis decorrelates slower than the heat bath
-_BINS = 50  # of P(q), about
 _FALSE_ALARM = 1e-4  # of calling an equilibrated sample otherwise, per quantity: records hold many samples
 
 
@@ -110,13 +107,14 @@ def sampled(
     run = _tempered if plan.algorithm == "tempering" else _walked
     energy, acceptance, moved = run(plan, couplings, spins, name, every, observer, progress)
     observer.flush()
-    row = _averages(plan, sample, observer.series | {"energy": energy}, condensed)
+    row = averaged(
+        observer.series | {"energy": energy},
+        others=sample.P - len(condensed.stored),
+        per_energy=2.0 * sample.N,
+        own=pattern_power(sample),
+        weight=float(sample.N),
+    )
     return judged(plan, row, observer, energy, engine=couplings.engine, moved=moved, acceptance=acceptance)
-
-
-def interval(sweeps: int) -> int:
-    """Return the sweeps between two measurements."""
-    return min(-(-sweeps // _MEASUREMENTS), _PAUSE)
 
 
 def judged(
@@ -166,54 +164,6 @@ def _couplings(plan: Task, sample: Sample, spins: Spins) -> Interactions:
     )
 
 
-class Observer:
-    """Measures the replicas' spins, and counts the overlaps of the second half.
-
-    `series` is complete after `flush`: measurements are added in stretches, as each addition has its price.
-
-    Parameters
-    ----------
-    measured : callable
-        Maps the spins of all replicas to arrays by name; 'pairs' are the overlaps of all pairs a < b.
-    N, replicas, measurements, every : int
-        Spins, runs, how often it will be called, and the sweeps between two calls.
-    """
-
-    def __init__(
-        self, measured: Callable[[Any], dict[str, Floats]], *, N: int, replicas: int, measurements: int, every: int
-    ) -> None:
-        self.measured = measured
-        self.first, self.seen, self.every = measurements // 2, 0, every
-        a, b = np.triu_indices(replicas, 1)
-        self.disjoint = np.flatnonzero((a % 2 == 0) & (b == a + 1))
-        self.edges = overlap_bins(N)
-        self.histogram = np.zeros(self.edges.size - 1)
-        self.series: dict[str, Series] = {}
-        self.rows: dict[str, list[Floats]] = {}
-
-    def __call__(self, spins: Any) -> dict[str, Floats]:
-        for name, values in self.measured(spins).items():
-            self.rows.setdefault(name, []).append(values)
-        self.seen += 1
-        if self.seen % _STRETCH == 0:
-            self.flush()
-        return {}
-
-    def flush(self) -> None:
-        """Add what was measured since the last time to the series."""
-        if not self.rows:
-            return
-        pairs = np.stack(self.rows["pairs"])
-        before = self.seen - len(pairs)
-        self.histogram += np.histogram(pairs[max(0, self.first - before) :], self.edges)[0]
-        derived = {"q": np.abs(pairs), "q2": pairs**2, "partners": np.abs(pairs[:, self.disjoint])}
-        for name, rows in ({label: np.stack(values) for label, values in self.rows.items()} | derived).items():
-            if name not in self.series:
-                self.series[name] = Series(rows.shape[1], every=self.every)
-            self.series[name].extend(rows)
-        self.rows.clear()
-
-
 def _measured(
     sample: Sample, start: Spins | None, patterns: Spins | Floats, condensed: Condensed, spins: Spins
 ) -> dict[str, Floats]:
@@ -251,21 +201,8 @@ def _walked(
         "backend": plan.backend,
         "threads": plan.threads,
     }
-    rest = plan.sweeps % every
-    if rest:  # at the start, where nothing is averaged
-        spins = montecarlo.sample(couplings, spins, sweeps=rest, every=rest, **options).spins
-    run = montecarlo.sample(
-        couplings,
-        spins,
-        sweeps=plan.sweeps - rest,
-        every=every,
-        observe=observer,
-        first_sweep=rest,
-        progress=None if progress is None else (lambda label, done, total: progress(every)),
-        **options,
-    )
-    if progress is not None and rest:
-        progress(rest)
+    walk = functools.partial(montecarlo.sample, couplings, **options)
+    run = walked(walk, spins, sweeps=plan.sweeps, every=every, observer=observer, progress=progress)
     return run.energy, float(run.acceptance.mean()), {}
 
 
@@ -313,32 +250,6 @@ def _tempered(
         "round_trips": run.round_trips.sum(axis=1).tolist(),
     }
     return run.series[0]["energy"], float(run.acceptance[0]), moved
-
-
-def _averages(plan: Task, sample: Sample, series: dict[str, Series], condensed: Condensed) -> dict[str, float]:
-    means = {label: float(s.chain_means().mean()) for label, s in series.items()}
-    row: dict[str, float] = {label: means[label] for label in ("m", "overlap", "t", "p_d") if label in means}
-    others = sample.P - len(condensed.stored)
-    if others:
-        # The sum over all stored examples is in the energy: no product with them is needed.
-        total = -2.0 * sample.N * means["energy"] + pattern_power(sample)
-        row["u2"] = (total - sample.N * means.get("stored", 0.0)) / others
-    return row
-
-
-def overlap_bins(N: int) -> Floats:
-    """Return the edges of the bins of P(q), (B + 1,): symmetric, equally many of the values -1, -1 + 2/N, ..., 1 in
-    each but for what is left to the two ends.
-
-    Examples
-    --------
-    >>> overlap_bins(4).tolist()
-    [-1.25, -0.75, -0.25, 0.25, 0.75, 1.25]
-    """
-    width = max(1, N // _BINS) | 1
-    inner = np.arange(width, N + 1, 2 * width) if N % 2 == 0 else np.arange(0, N + 1, 2 * width)
-    upper = np.append(inner, N + 1)
-    return np.unique(np.concatenate([-upper, upper])) / N
 
 
 def summary(plan: Task, runs: Sequence[Sampled]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from numerics import rng, vector_disorder
 from numerics.observables import Condensed
-from numerics.sampling import Observer, Sampled, interval, judged
+from numerics.replica_runs import Observer, averaged, interval, walked
+from numerics.sampling import Sampled, judged
 from numerics.vector_disorder import VectorSample
 from numerics.vector_interactions import VectorInteractions
 from numerics.vector_montecarlo import sample_vectors
@@ -89,28 +90,11 @@ def sampled(
         "backend": plan.backend,
         "threads": plan.threads,
     }
-    rest = plan.sweeps % every
-    if rest:  # at the start, where nothing is averaged
-        spins = sample_vectors(couplings, spins, sweeps=rest, every=rest, **options).spins
-        if progress is not None:
-            progress(rest)
-    run = sample_vectors(
-        couplings,
-        spins,
-        sweeps=plan.sweeps - rest,
-        every=every,
-        observe=observer,
-        first_sweep=rest,
-        progress=None if progress is None else (lambda label, done, total: progress(every)),
-        **options,
-    )
+    walk = functools.partial(sample_vectors, couplings, **options)
+    run = walked(walk, spins, sweeps=plan.sweeps, every=every, observer=observer, progress=progress)
     observer.flush()
-    means = {label: float(series.chain_means().mean()) for label, series in observer.series.items()}
-    row: dict[str, float] = {label: means[label] for label in ("m", "overlap", "t", "p_d") if label in means}
     others = sample.P - len(condensed.stored)
-    if others:
-        total = means["own"] - per_energy * float(run.energy.chain_means().mean())
-        row["u2"] = (total - means.get("stored", 0.0)) / others
+    row = averaged(observer.series | {"energy": run.energy}, others=others, per_energy=per_energy)
     engine = f"{couplings.engine} ({couplings.precision})"
     turned = gauge(sample, couplings.kind, condensed) != "tensor"
     return judged(plan, row, observer, run.energy, engine=engine, turned=turned)
