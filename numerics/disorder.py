@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics import rng
+from numerics import pattern_draws, rng
+from numerics.pattern_draws import check_active, combined, unstored
 from theory.ensembles import SIGN, IidPatterns, RandomFeaturePatterns
 from theory.errors import InvalidInput
 
@@ -37,8 +38,6 @@ __all__ = [
 ]
 
 TIES = "random"
-_REDRAWS = 1000
-_BLOCK = 1 << 22  # numbers in one float64 work array (32 MB)
 
 Law = IidPatterns | RandomFeaturePatterns
 Spins = NDArray[np.int8]
@@ -104,7 +103,7 @@ def draw(law: Law, *, N: int, P: int, D: int = 0, seed: int = 0, index: int = 0)
     name = (seed, law_name(law), N, P, D, index)
     features = np.empty((0, N), dtype=np.int8)
     if isinstance(law, RandomFeaturePatterns):
-        _check_active(law, D)
+        check_active(law, D)
         features = rng.signs(rng.stream(*name, "features"), rows=D, columns=N)
     empty = Sample(law, N, P, D, name, features, None, None)
     if isinstance(law, IidPatterns) or law.nonlinearity.binary:
@@ -195,7 +194,7 @@ def fresh(sample: Sample, attempt: int, *, L: int | None = None) -> Spins | Floa
         return iid
     if L is not None and law.coefficients == "sparse":
         law = replace(law, L_train=L)
-    _check_active(law, sample.D)
+    check_active(law, sample.D)
     purpose = f"unseen-{law.L_train}" if law.coefficients == "sparse" else "unseen"
     _, sums = next(_superpositions(sample, law, purpose, attempt, attempt + 1))
     pattern: Spins | Floats = _nonlinear(sample, law, purpose, attempt, sums)[0]
@@ -221,22 +220,9 @@ def unseen(sample: Sample, *, L: int | None = None) -> tuple[Spins | Floats, int
     InvalidInput
         If 1000 fresh patterns in a row are stored.
     """
-    for attempt in range(_REDRAWS + 1):
-        pattern = fresh(sample, attempt, L=L)
-        if not _is_stored(sample, pattern):
-            return pattern, attempt
-    raise InvalidInput(
-        f"every one of {_REDRAWS + 1} fresh patterns is already stored (P = {sample.P}, D = {sample.D}), so no unseen "
-        "example is within reach; lower alpha or raise alpha_d or N."
+    return unstored(
+        lambda attempt: fresh(sample, attempt, L=L), lambda new: _is_stored(sample, new), P=sample.P, D=sample.D
     )
-
-
-def _check_active(law: RandomFeaturePatterns, D: int) -> None:
-    if law.coefficients == "sparse" and law.L_train > D:
-        raise InvalidInput(
-            f"a sparse example with {law.L_train} active features needs at least as many features, but D = {D}; "
-            "raise alpha_d or N, or lower L."
-        )
 
 
 def _unpacked(packed: NDArray[np.uint8], N: int) -> Spins:
@@ -263,7 +249,7 @@ def _is_stored(sample: Sample, pattern: Spins | Floats) -> bool:
 
 def _drawn_blocks(sample: Sample) -> Iterator[tuple[int, Spins | Floats]]:
     if isinstance(sample.law, IidPatterns):
-        rows = max(1, 4 * _BLOCK // sample.N)
+        rows = max(1, 4 * pattern_draws.BLOCK // sample.N)
         key = rng.stream(*sample.name, "patterns")
         for first in range(0, sample.P, rows):
             count = min(rows, sample.P - first)
@@ -311,7 +297,7 @@ def _superpositions(
     """
     N, D = sample.N, sample.D
     key = rng.stream(*sample.name, purpose)
-    rows = max(1, min(512, _BLOCK // N))
+    rows = max(1, min(512, pattern_draws.BLOCK // N))
     for first in range(start, stop, rows):
         count = min(rows, stop - first)
         if law.coefficients == "sparse":
@@ -324,12 +310,7 @@ def _superpositions(
             c = rng.gaussians(key, rows=count, columns=D, first_row=first)
         else:
             c = rng.signs(key, rows=count, columns=D, first_row=first).astype(np.float32)
-        sums = np.empty((count, N), dtype=c.dtype)
-        width = max(64, _BLOCK // D)
-        for left in range(0, N, width):
-            sites = slice(left, left + width)
-            sums[:, sites] = c @ sample.features[:, sites].astype(c.dtype)
-        yield first, sums
+        yield first, combined(c, sample.features)
 
 
 def _sparse_sums(features: Spins, active: NDArray[np.int64], sign: Spins) -> NDArray[Any]:

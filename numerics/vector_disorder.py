@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics import rng
+from numerics import pattern_draws, rng
+from numerics.pattern_draws import check_active, combined, unstored
 from theory.ensembles import IsotropicPatterns, VectorRandomFeaturePatterns
 from theory.errors import InvalidInput
 
@@ -38,8 +39,6 @@ __all__ = [
     "unseen",
 ]
 
-_REDRAWS = 1000
-_BLOCK = 1 << 22  # numbers in one float64 work array (32 MB)
 _FEATURE_GRID, _COEFFICIENT_GRID = 2.0**20, 2.0**16
 
 VectorLaw = IsotropicPatterns | VectorRandomFeaturePatterns
@@ -108,7 +107,7 @@ def draw(law: VectorLaw, *, N: int, P: int, D: int = 0, seed: int = 0, index: in
     name = (seed, law_name(law), N, P, D, index)
     features = None
     if isinstance(law, VectorRandomFeaturePatterns):
-        _check_active(law, D)
+        check_active(law, D)
         features = np.empty((D, N, d), dtype=np.float32)
         for first, block in _isotropic(rng.stream(*name, "features"), D, N, d):
             features[first : first + len(block)] = np.rint(block * _FEATURE_GRID) / _FEATURE_GRID
@@ -188,7 +187,7 @@ def fresh(sample: VectorSample, attempt: int, *, L: int | None = None) -> Floats
     if isinstance(law, VectorRandomFeaturePatterns):
         if L is not None and law.coefficients == "sparse":
             law = replace(law, L_train=L)
-        _check_active(law, sample.D)
+        check_active(law, sample.D)
         purpose = f"unseen-{law.L_train}" if law.coefficients == "sparse" else purpose
     _, block = next(_drawn(replace(sample, law=law), purpose, attempt + 1, start=attempt))
     return np.asarray(block[0])
@@ -213,16 +212,8 @@ def unseen(sample: VectorSample, *, L: int | None = None) -> tuple[Floats, int]:
     InvalidInput
         If 1000 fresh patterns in a row are stored.
     """
-    for attempt in range(_REDRAWS + 1):
-        pattern = fresh(sample, attempt, L=L)
-        held, new = sample.patterns, pattern.astype(np.float32)
-        # Almost every stored pattern differs at the first site already.
-        rows = np.flatnonzero((np.abs(held[:, 0]) == np.abs(new[0])).all(axis=-1))
-        if not any((held[row] == new).all() or (held[row] == -new).all() for row in rows):
-            return pattern, attempt
-    raise InvalidInput(
-        f"every one of {_REDRAWS + 1} fresh patterns is already stored (P = {sample.P}, D = {sample.D}), so no unseen "
-        "example is within reach; lower alpha or raise alpha_d or N."
+    return unstored(
+        lambda attempt: fresh(sample, attempt, L=L), lambda new: _is_stored(sample, new), P=sample.P, D=sample.D
     )
 
 
@@ -254,19 +245,18 @@ def unit(vectors: Floats) -> Floats:
     return out
 
 
-def _check_active(law: VectorRandomFeaturePatterns, D: int) -> None:
-    if law.coefficients == "sparse" and law.L_train > D:
-        raise InvalidInput(
-            f"a sparse example with {law.L_train} active features needs at least as many features, but D = {D}; "
-            "raise alpha_d or N, or lower L."
-        )
+def _is_stored(sample: VectorSample, pattern: Floats) -> bool:
+    held, new = sample.patterns, pattern.astype(np.float32)
+    # Almost every stored pattern differs at the first site already.
+    rows = np.flatnonzero((np.abs(held[:, 0]) == np.abs(new[0])).all(axis=-1))
+    return any((held[row] == new).all() or (held[row] == -new).all() for row in rows)
 
 
 def _isotropic(
     key: NDArray[np.uint32], rows: int, N: int, d: int, *, start: int = 0
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Yield (first row, unit vectors) for start <= row < rows."""
-    height = max(1, _BLOCK // (N * d))
+    height = max(1, pattern_draws.BLOCK // (N * d))
     for first in range(start, rows, height):
         count = min(height, rows - first)
         if d == 1:
@@ -301,8 +291,8 @@ def _superpositions(
     key = rng.stream(*sample.name, purpose)
     if law.mixing == "matrix":
         # Row (mu, a) of the coefficients times column i of the features, both over (k, b).
-        height = max(1, min(512, _BLOCK // max(N * d, D * d * d)))
-        across = max(64 // d, _BLOCK // (D * d), 1)
+        height = max(1, min(512, pattern_draws.BLOCK // max(N * d, D * d * d)))
+        across = max(64 // d, pattern_draws.BLOCK // (D * d), 1)
         for first in range(start, stop, height):
             count = min(height, stop - first)
             c = _coefficients(sample, law, key, purpose, first, count)
@@ -316,16 +306,11 @@ def _superpositions(
         return
     width = N * d
     features = sample.features.reshape(D, width)
-    height = max(1, min(512, _BLOCK // width))
-    across = max(64, _BLOCK // D)
+    height = max(1, min(512, pattern_draws.BLOCK // width))
     for first in range(start, stop, height):
         count = min(height, stop - first)
         c = _coefficients(sample, law, key, purpose, first, count)
-        sums = np.empty((count, width))
-        for left in range(0, width, across):
-            part = features[:, left : left + across].astype(np.float64)
-            sums[:, left : left + across] = c @ part
-        yield first, sums.reshape(count, N, d)
+        yield first, combined(c, features).reshape(count, N, d)
 
 
 def _coefficients(

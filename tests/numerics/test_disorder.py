@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numerics import disorder
+from numerics import disorder, pattern_draws
 from numerics.couplings import hebbian
 from theory.ensembles import CUBIC, TANH, IidPatterns, RandomFeaturePatterns, nonlinearity
 from theory.errors import InvalidInput
@@ -40,7 +40,7 @@ def test_a_sample_is_a_function_of_its_name(law):
 def test_blocks_do_not_change_what_is_drawn(monkeypatch):
     law = RandomFeaturePatterns()
     whole = patterns(disorder.draw(law, N=70, P=9, D=40))
-    monkeypatch.setattr(disorder, "_BLOCK", 140)  # two rows and few sites at a time
+    monkeypatch.setattr(pattern_draws, "BLOCK", 140)  # two rows and few sites at a time
     assert np.array_equal(patterns(disorder.draw(law, N=70, P=9, D=40)), whole)
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import ortho_group
 
 import spinodal as sp
-from numerics import rng, vector_disorder
+from numerics import pattern_draws, rng, vector_disorder
 from numerics.alignment import align
 from numerics.observables import Condensed
 from numerics.task import task
@@ -59,7 +59,7 @@ def test_sparse_examples_have_as_many_matrices_as_active_features():
 
 def test_blocks_do_not_change_what_is_drawn(monkeypatch):
     whole = draw(law(3), N=70, P=9, D=40)
-    monkeypatch.setattr(vector_disorder, "_BLOCK", 1000)
+    monkeypatch.setattr(pattern_draws, "BLOCK", 1000)
     assert np.array_equal(draw(law(3), N=70, P=9, D=40).patterns, whole.patterns)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from numerics import rng, vector_disorder
+from numerics import pattern_draws, rng, vector_disorder
 from numerics.vector_disorder import draw, example, feature, fresh, latent, law_name, mixture, unit, unseen
 from theory.ensembles import IsotropicPatterns, VectorRandomFeaturePatterns
 from theory.errors import InvalidInput
@@ -37,7 +37,7 @@ def test_a_sample_is_a_function_of_its_name(law):
 @pytest.mark.parametrize("law", LAWS, ids=law_name)
 def test_blocks_do_not_change_what_is_drawn(law, monkeypatch):
     whole = draw(law, N=70, P=9, D=40)
-    monkeypatch.setattr(vector_disorder, "_BLOCK", 140)
+    monkeypatch.setattr(pattern_draws, "BLOCK", 140)
     parts = draw(law, N=70, P=9, D=40)
     assert np.array_equal(parts.patterns, whole.patterns)
     if whole.features is not None:
