@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["InvalidInput", "MissingExtra", "NotConverged", "SpinodalError", "nearest"]
+__all__ = ["InvalidInput", "MissingExtra", "NotConverged", "SpinodalError", "nearest", "whole_number"]
 
 
 class SpinodalError(Exception):
@@ -56,3 +58,29 @@ class NotConverged(SpinodalError, ArithmeticError):
     def __init__(self, message: str, solution: object = None) -> None:
         super().__init__(message)
         self.solution = solution
+
+
+def whole_number(name: str, value: Any, low: int, high: int | None = None, *, what: str = "a whole number") -> int:
+    """Return `value` as an int, NumPy's integers included.
+
+    Raises
+    ------
+    InvalidInput
+        Unless it is a whole number with low <= value <= high; True and 3.0 are none.
+
+    Examples
+    --------
+    >>> whole_number("K", 3, 2)
+    3
+    >>> whole_number("K", 1, 2, 9)
+    Traceback (most recent call last):
+    theory.errors.InvalidInput: K = 1 is not allowed; give a whole number, 2 <= K <= 9.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < low or (high is not None and number > high):
+        bounds = f"{name} >= {low}" if high is None else f"{low} <= {name} <= {high}"
+        raise InvalidInput(f"{name} = {value} is not allowed; give {what}, {bounds}.")
+    return number

@@ -24,7 +24,7 @@ import mpmath
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, whole_number
 from theory.problem import Status
 
 __all__ = [
@@ -263,7 +263,7 @@ def equispaced_barrier(beta: float, K: int) -> Barrier:
     >>> round(found.height, 12), round(found.minimum, 9), round(found.saddle, 9)
     (0.061985175819, 0.998648111, 0.939678259)
     """
-    b, count = _beta(beta), _whole("K", K, 2)
+    b, count = _beta(beta), whole_number("K", K, 2)
     if b <= 1.0:
         raise InvalidInput(f"beta = {b:g} is not allowed; without a ring there is no barrier, so give beta > 1.")
     found = ring(b)
@@ -331,7 +331,7 @@ def modulation(beta: float, K: int, *, N: int = 2, R: float = 1.0) -> float:
     >>> round(modulation(12.5, 1000) * 12.5, 6)
     0.088286
     """
-    return math.sqrt(_contrast(beta, N, R) / _whole("K", K, 1)) / _beta(beta)
+    return math.sqrt(_contrast(beta, N, R) / whole_number("K", K, 1)) / _beta(beta)
 
 
 def crossover_load(beta: float, *, N: int = 2, R: float = 1.0) -> float:
@@ -386,10 +386,4 @@ def _beta(beta: float) -> float:
 
 
 def _dimension(N: int) -> int:
-    return _whole("N", N, 2)
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InvalidInput(f"{name} = {value} is not allowed; give a whole number of at least {least}.")
-    return int(value)
+    return whole_number("N", N, 2)
