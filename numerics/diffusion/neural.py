@@ -5,7 +5,9 @@ With the root mean square sigma_d of the centred training points, and every leng
     D(x, sigma) = x/(1 + sigma^2) + sigma/sqrt(1 + sigma^2) F(x/sqrt(1 + sigma^2), log sigma),
 
 so that F has unit target at every noise, and its squared error is averaged over sigma uniform in log sigma.  The score
-is ``(D - x)/sigma^2``; the exact minimiser over all functions is the empirical score of the training points.
+is ``(D - x)/sigma^2``; the exact minimiser over all functions is the empirical score of the training points, and what
+it leaves (`least_loss`) is the floor of the loss.  The learning rate falls to nothing, which stands for an average of
+the last weights.
 
 Source of the scaling: Karras and others, NeurIPS 2022 (arXiv:2206.00364), Table 1.
 """
@@ -16,20 +18,24 @@ import importlib
 import math
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from scipy.special import softmax
 
-from numerics.diffusion.memories import checked_sigma
-from numerics.files import reserved
+from numerics.diffusion.memories import checked_sigma, memories
+from numerics.diffusion.network_state import State
+from numerics.estimate import Measurement, mean
 from numerics.rng import gaussians, stream, words
-from theory.errors import InvalidInput, MissingExtra, NotConverged
+from theory.errors import InvalidInput, MissingExtra, NotConverged, whole_number
 
-__all__ = ["Network", "Training", "features", "load_network", "require_torch", "train"]
+__all__ = ["Network", "Training", "features", "least_loss", "load_network", "require_torch", "train"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -68,10 +74,9 @@ class Training:
     def __post_init__(self) -> None:
         limits = {"steps": 10**7, "batch": 10**5, "width": 10**4, "depth": 20, "threads": 1024}
         for name, top in limits.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= top:
-                raise InvalidInput(f"{name} = {value} is not allowed; give a whole number, 1 to {top}.")
-        if not 0.0 < self.rate < 1.0:
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), 1, top))
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**63))
+        if not isinstance(self.rate, (int, float, np.floating)) or not 0.0 < self.rate < 1.0:
             raise InvalidInput(f"rate = {self.rate} is not allowed; give a learning rate with 0 < rate < 1.")
 
 
@@ -96,8 +101,16 @@ class Network:
     loss: float
 
     def denoise(self, x: Array, sigma: float) -> Array:
-        """Estimate of the clean points, (B, N), from noisy ones."""
+        """Estimate of the clean points, (B, N), from noisy ones.
+
+        Raises
+        ------
+        InvalidInput
+            For points of another dimension, or a sigma that is no positive number.
+        """
         s = checked_sigma(sigma) / self.unit
+        if np.ndim(x) != 2 or x.shape[1] != len(self.centre):
+            raise InvalidInput(f"x has shape {np.shape(x)}; give points of the data, (B, {len(self.centre)}).")
         total = math.sqrt(1.0 + s * s)
         y = (x - self.centre) / self.unit
         h = np.concatenate([y / total, np.broadcast_to(features(np.array([s])), (len(y), 2 * _HARMONICS + 1))], axis=1)
@@ -149,7 +162,7 @@ def train(
     *,
     low: float,
     high: float,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Network:
     """Train a network on points; go on from a checkpoint of the same training if there is one.
@@ -160,12 +173,14 @@ def train(
     Parameters
     ----------
     points : (K, N) array
+        Two distinct ones at least; a point that occurs twice counts twice.
     how : Training
     low, high : float
         Noise levels trained on.
-    checkpoint : Path or None
-        File (.npz), replaced every ten seconds, and kept with the final weights.
+    checkpoint : path or None
+        File (.npz), replaced every ten seconds, and kept with the final weights.  Whatever else it held is replaced.
     progress : callable or None
+        Called as ``progress(label, steps done, steps)``.
 
     Returns
     -------
@@ -175,86 +190,94 @@ def train(
     ------
     MissingExtra
         Without PyTorch, unless the checkpoint is of a finished training.
+    InvalidInput
+        For points or noise levels that cannot be trained on, or a checkpoint that cannot be written.
     NotConverged
         If the loss is not finite.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import circle
+    >>> net = train(circle(3), Training(steps=20, width=8), low=0.05, high=5.0)  # doctest: +SKIP
+    >>> net.score(np.zeros((1, 2)), 0.5)  # doctest: +SKIP
+    array([[0.09..., 0.14...]])
     """
+    memories(points, duplicates="drop")  # refuses what are no points
+    points = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     if not 0.0 < low < high < math.inf:
         raise InvalidInput(f"noise from {low} to {high} is not allowed; give 0 < low < high.")
-    centre = points.mean(axis=0)
-    unit = float(np.sqrt(np.mean((points - centre) ** 2)))
-    if not unit > 0.0:
-        raise InvalidInput("all training points are the same; give at least 2 distinct ones.")
+    centre, unit = _scale(points)
     mark = _mark(points, how, low, high)
-    state = _State.load(checkpoint, mark, how)
-    if state is None:
-        state = _State.fresh(points.shape[1], how)
+    state = State.load(checkpoint, mark, how.depth) or State.fresh(_sizes(points.shape[1], how), how.seed)
     if state.step < how.steps:
-        state = _run(points, how, state, (low / unit, high / unit), (centre, unit), checkpoint, mark, progress)
-        if checkpoint is not None:
-            state.save(checkpoint, mark, centre, unit)
+
+        def save(reached: State) -> None:
+            if checkpoint is not None:
+                reached.save(checkpoint, mark, centre, unit)
+
+        state = _run((points - centre) / unit, how, state, (low / unit, high / unit), save, progress)
+        save(state)
     return Network(tuple(w.astype(np.float64) for w in state.weights), centre, unit, state.loss)
 
 
-def load_network(path: Path) -> Network:
+def load_network(path: Path | str) -> Network:
     """Read the network of a finished or interrupted training.
 
     Raises
     ------
     InvalidInput
         If the file is none.
+
+    Examples
+    --------
+    >>> load_network("nothing.npz")
+    Traceback (most recent call last):
+    theory.errors.InvalidInput: 'nothing.npz' holds no trained network; train it with 'spinodal generalise'.
     """
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
+        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
             count = sum(name.startswith("weight_") for name in saved.files)
-            weights = tuple(saved[f"weight_{k}"].astype(np.float64) for k in range(count))
+            weights = tuple(saved[f"weight_{k}"].astype(np.float64) for k in range(max(count, 2)))
             return Network(weights, saved["centre"], float(saved["unit"]), float(saved["loss"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, zipfile.BadZipFile) as problem:
         raise InvalidInput(f"'{path}' holds no trained network; train it with 'spinodal generalise'.") from problem
 
 
-@dataclass(frozen=True, eq=False)
-class _State:
-    """Weights, moments of Adam and the step they belong to."""
+def least_loss(points: Array, how: Training, *, low: float, high: float, batches: int = 20) -> Measurement:
+    """Mean squared error of F that the best of all functions leaves: that of the exact empirical score.
 
-    step: int
-    weights: list[NDArray[np.float32]]
-    first: list[NDArray[np.float32]]
-    second: list[NDArray[np.float32]]
-    loss: float
+    Parameters
+    ----------
+    points : (K, N) array
+    how : Training
+    low, high : float
+        Noise levels, as in `train`.
+    batches : int
+        As many of the training's first batches are averaged over.
 
-    @classmethod
-    def fresh(cls, N: int, how: Training) -> _State:
-        sizes = [N + 2 * _HARMONICS + 1, *[how.width] * how.depth, N]
-        weights: list[NDArray[np.float32]] = []
-        for k in range(len(sizes) - 1):
-            drawn = gaussians(stream("network", how.seed, "weights", k), rows=sizes[k], columns=sizes[k + 1])
-            # The last layer starts at nothing: F = 0 is the best guess without data.
-            gain = 0.0 if k == len(sizes) - 2 else math.sqrt(2.0 / sizes[k])
-            weights += [(gain * drawn).astype(np.float32), np.zeros(sizes[k + 1], dtype=np.float32)]
-        return cls(0, weights, [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights], math.nan)
-
-    @classmethod
-    def load(cls, path: Path | None, mark: str, how: Training) -> _State | None:
-        """The state in a file, or None if it is absent, damaged or of another training."""
-        if path is None or not path.is_file():
-            return None
-        try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
-                if str(saved["mark"]) != mark:
-                    return None
-                weights, first, second = ([saved[f"{n}_{k}"] for k in range(2 * how.depth + 2)] for n in _LISTS)
-                return cls(int(saved["step"]), weights, first, second, float(saved["loss"]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
-
-    def save(self, path: Path, mark: str, centre: Array, unit: float) -> None:
-        lists = zip(_LISTS, (self.weights, self.first, self.second), strict=True)
-        arrays: dict[str, Any] = {f"{name}_{k}": a for name, values in lists for k, a in enumerate(values)}
-        with reserved(path) as draft:
-            np.savez(draft, mark=mark, step=self.step, loss=self.loss, centre=centre, unit=unit, **arrays)
+    Examples
+    --------
+    >>> points = np.array([[-1.0], [1.0]])
+    >>> least_loss(points, Training(), low=0.01, high=0.02).value < 1e-9  # every noisy point names its memory
+    True
+    """
+    centre, unit = _scale(points)
+    clean, values = (points - centre) / unit, np.empty(batches)
+    for k in range(batches):
+        noisy, s, target = _noisy(clean, how, (low / unit, high / unit), k)
+        best = softmax(-0.5 * cdist(noisy, clean, "sqeuclidean") / s[:, None] ** 2, axis=1) @ clean
+        values[k] = np.mean((_wanted(best, noisy, s) - target) ** 2)
+    return mean(values)
 
 
-_LISTS = ("weight", "first", "second")
+def _scale(points: Array) -> tuple[Array, float]:
+    """Centre and unit of length."""
+    centre = points.mean(axis=0)
+    unit = float(np.sqrt(np.mean((points - centre) ** 2)))
+    if not unit > 0.0:
+        raise InvalidInput("all training points are the same; give at least 2 distinct ones.")
+    return centre, unit
 
 
 def _mark(points: Array, how: Training, low: float, high: float) -> str:
@@ -264,19 +287,32 @@ def _mark(points: Array, how: Training, low: float, high: float) -> str:
     return "-".join(f"{int(k):08x}" for k in key)
 
 
+def _sizes(N: int, how: Training) -> list[int]:
+    """Neurons of every layer: point and noise in, point out."""
+    return [N + 2 * _HARMONICS + 1, *[how.width] * how.depth, N]
+
+
+@contextmanager
+def _threads(torch: Any, count: int) -> Iterator[None]:
+    """Lend PyTorch so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _run(
-    points: Array,
+    clean: Array,
     how: Training,
-    state: _State,
+    state: State,
     span: tuple[float, float],
-    scale: tuple[Array, float],
-    checkpoint: Path | None,
-    mark: str,
+    save: Callable[[State], None],
     progress: Progress | None,
-) -> _State:
+) -> State:
+    """Train from a state to the end; lengths in the unit of the data."""
     torch = require_torch()
-    torch.set_num_threads(how.threads)
-    clean = (points - scale[0]) / scale[1]
     weights = [torch.tensor(w, requires_grad=True) for w in state.weights]
     adam = torch.optim.Adam(weights, lr=how.rate)
     if state.step:
@@ -290,32 +326,33 @@ def _run(
     fade = min(1.0, 10.0 / how.steps)
     loss, saved = state.loss, time.monotonic()
 
-    def now(step: int) -> _State:
+    def now(step: int) -> State:
         arrays = [[p.detach().numpy().copy() for p in weights]]
         arrays += [[adam.state[p][name].numpy().copy() for p in weights] for name in ("exp_avg", "exp_avg_sq")]
-        return _State(step, arrays[0], arrays[1], arrays[2], loss)
+        return State(step, arrays[0], arrays[1], arrays[2], loss)
 
-    for step in range(state.step, how.steps):
-        adam.param_groups[0]["lr"] = how.rate * 0.5 * (1.0 + math.cos(math.pi * step / how.steps))
-        inputs, target = _batch(clean, how, span, step)
-        h = torch.from_numpy(inputs)
-        for k in range(how.depth + 1):
-            h = torch.addmm(weights[2 * k + 1], h, weights[2 * k])
-            if k < how.depth:
-                h = torch.nn.functional.silu(h)
-        error = torch.mean((h - torch.from_numpy(target)) ** 2)
-        adam.zero_grad()
-        error.backward()
-        adam.step()
-        value = float(error.detach())
-        if not math.isfinite(value):
-            raise NotConverged(f"the training diverged at step {step}; give a learning rate below {how.rate:g}.")
-        loss = value if math.isnan(loss) else loss + fade * (value - loss)
-        if progress is not None and (step + 1) % _SAY == 0:
-            progress(f"loss {loss:.3g}", step + 1, how.steps)
-        if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_EVERY:
-            now(step + 1).save(checkpoint, mark, *scale)
-            saved = time.monotonic()
+    with _threads(torch, how.threads):
+        for step in range(state.step, how.steps):
+            adam.param_groups[0]["lr"] = how.rate * 0.5 * (1.0 + math.cos(math.pi * step / how.steps))
+            inputs, target = _batch(clean, how, span, step)
+            h = torch.from_numpy(inputs)
+            for k in range(how.depth + 1):
+                h = torch.addmm(weights[2 * k + 1], h, weights[2 * k])
+                if k < how.depth:
+                    h = torch.nn.functional.silu(h)
+            error = torch.mean((h - torch.from_numpy(target)) ** 2)
+            adam.zero_grad()
+            error.backward()
+            adam.step()
+            value = float(error.detach())
+            if not math.isfinite(value):
+                raise NotConverged(f"the training diverged at step {step}; give a learning rate below {how.rate:g}.")
+            loss = value if math.isnan(loss) else loss + fade * (value - loss)
+            if progress is not None and (step + 1) % _SAY == 0:
+                progress(f"loss {loss:.3g}", step + 1, how.steps)
+            if time.monotonic() - saved > CHECKPOINT_EVERY:
+                save(now(step + 1))
+                saved = time.monotonic()
     return now(how.steps)
 
 
@@ -323,13 +360,23 @@ def _batch(
     clean: Array, how: Training, span: tuple[float, float], step: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Inputs and targets of F at one step, by name."""
+    noisy, s, target = _noisy(clean, how, span, step)
+    inputs = np.concatenate([noisy / np.sqrt(1.0 + s * s)[:, None], features(s)], axis=1)
+    return inputs.astype(np.float32), target.astype(np.float32)
+
+
+def _noisy(clean: Array, how: Training, span: tuple[float, float], step: int) -> tuple[Array, Array, Array]:
+    """Noisy points (batch, N), their noise (batch,) and what F should be there, by name."""
     K, N = clean.shape
     drawn = words(stream("network", how.seed, "batch", step), rows=how.batch, columns=2).astype(np.float64) * 2.0**-32
     x = clean[np.minimum((drawn[:, 0] * K).astype(np.int64), K - 1)]
     s = span[0] * (span[1] / span[0]) ** drawn[:, 1]
     z = gaussians(stream("network", how.seed, "noise", step), rows=how.batch, columns=N)
-    total = np.sqrt(1.0 + s * s)[:, None]
     noisy = x + s[:, None] * z
-    target = (x - noisy / total**2) * total / s[:, None]
-    inputs = np.concatenate([noisy / total, features(s)], axis=1)
-    return inputs.astype(np.float32), target.astype(np.float32)
+    return noisy, s, _wanted(x, noisy, s)
+
+
+def _wanted(clean: Array, noisy: Array, s: Array) -> Array:
+    """What F is where D is the clean point."""
+    total = np.sqrt(1.0 + s * s)[:, None]
+    return np.asarray((clean - noisy / total**2) * total / s[:, None])

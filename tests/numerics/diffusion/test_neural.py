@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 
 from numerics.diffusion import neural
 from numerics.diffusion.memories import circle
-from numerics.diffusion.neural import Network, Training, load_network, require_torch, train
+from numerics.diffusion.neural import Network, Training, least_loss, load_network, require_torch, train
 from theory.errors import InvalidInput, MissingExtra
 
 SPAN = {"low": 0.05, "high": 5.0}
@@ -101,6 +104,70 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path, monk
         train(points, how, **SPAN, checkpoint=file)
 
 
+@pytest.mark.slow
+def test_a_training_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    code = """
+import sys
+from pathlib import Path
+from numerics.diffusion import neural
+from numerics.diffusion.memories import circle
+neural.CHECKPOINT_EVERY = float(sys.argv[2])
+how = neural.Training(steps=1200, width=16, depth=2)
+neural.train(circle(4), how, low=0.05, high=5.0, checkpoint=Path(sys.argv[1]))
+"""
+
+    def run(file: Path, every: float) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "-c", code, str(file), str(every)], cwd=Path(__file__).parents[3])
+
+    killed, whole = tmp_path / "killed.npz", tmp_path / "whole.npz"
+    steps = []
+    for _ in range(3):
+        process, before = run(killed, 0.0), killed.stat().st_mtime_ns if killed.exists() else 0
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and (not killed.exists() or killed.stat().st_mtime_ns == before):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        process.kill()  # SIGKILL, most likely while the checkpoint is written: every step writes it
+        process.wait(timeout=60)
+        with np.load(killed) as saved:
+            steps.append(int(saved["step"]))
+    assert 0 < steps[0] < steps[-1] < 1200
+    assert run(killed, 1e9).wait(timeout=100) == run(whole, 1e9).wait(timeout=100) == 0
+    with np.load(killed) as a, np.load(whole) as b:
+        assert a.files == b.files
+        for name in a.files:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_the_floor_of_the_loss_is_that_of_the_exact_score() -> None:
+    # Little noise: every noisy point names its memory.  Much: the best estimate is the centre, and F has error x, of
+    # unit mean square.  Between, no Gaussian's filter (F = 0) is better.
+    points, how = circle(40), Training()
+    assert least_loss(points, how, low=1e-5, high=2e-5).value < 1e-6
+    far = least_loss(points, how, low=900.0, high=1000.0)
+    assert abs(far.value - 1.0) < 6.0 * far.error + 0.01
+    middle = least_loss(points, how, **SPAN)
+    target = np.concatenate(
+        [neural._batch((points - points.mean(0)) / np.sqrt(points.var()), how, (0.07, 7.0), k)[1] for k in range(20)]
+    )
+    assert 0.0 < middle.error < 0.05
+    assert middle.value < float((target**2).mean())
+
+
+def test_a_network_comes_near_the_floor_and_not_below() -> None:
+    pytest.importorskip("torch")
+    points, how = circle(2), Training(steps=600, width=32)
+    floor, loss = least_loss(points, how, **SPAN), train(points, how, **SPAN).loss
+    # The average over the last 60 steps of 128 points has three times the error of that over 20 steps at most.
+    assert floor.value - 6.0 * floor.error < loss < floor.value + 0.15
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    how = Training(steps=np.int64(20), width=np.int32(8))
+    assert (how, type(how.steps)) == (Training(steps=20, width=8), int)
+
+
 def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def without(name: str, *rest: object) -> object:
         if name == "torch":
@@ -114,7 +181,17 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 0}, {"width": -1}, {"depth": 2.5}, {"batch": True}, {"rate": 0.0}, {"threads": 0}]
+    "wrong",
+    [
+        {"steps": 0},
+        {"width": -1},
+        {"depth": 2.5},
+        {"batch": True},
+        {"rate": 0.0},
+        {"rate": "fast"},
+        {"threads": 0},
+        {"seed": -1},
+    ],
 )
 def test_trainings_that_cannot_be_are_refused(wrong: dict) -> None:
     with pytest.raises(InvalidInput, match="is not allowed"):
@@ -126,6 +203,13 @@ def test_points_and_noise_that_cannot_be_are_refused(tmp_path: Path) -> None:
         train(circle(3), Training(), low=1.0, high=0.5)
     with pytest.raises(InvalidInput, match="all training points are the same"):
         train(np.ones((3, 2)), Training(), **SPAN)
+    with pytest.raises(InvalidInput, match="NaN or infinity in 1 of 3"):
+        train(np.array([[0.0], [1.0], [np.nan]]), Training(), **SPAN)
+    with pytest.raises(InvalidInput, match=r"points of the data, \(B, 3\)"):
+        zero(np.zeros(3), 1.0).denoise(np.zeros((2, 2)), 0.1)
     (tmp_path / "no.npz").write_text("nothing")
-    with pytest.raises(InvalidInput, match="holds no trained network"):
-        load_network(tmp_path / "no.npz")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    np.savez(tmp_path / "arrays.npz", centre=np.zeros(2), unit=1.0, loss=1.0)
+    for name in ("no.npz", "array.npy", "arrays.npz", "absent.npz"):
+        with pytest.raises(InvalidInput, match="holds no trained network"):
+            load_network(tmp_path / name)
