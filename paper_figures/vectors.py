@@ -35,6 +35,7 @@ __all__ = [
     "StepOf",
     "line_of",
     "smoothed",
+    "solved",
 ]
 
 
@@ -166,24 +167,29 @@ class LineOf:
         began = time.perf_counter()
         found = phase_line(self.model, self.start, line=self.line, along="temperature", values=self.values)
         columns = {"temperature": list(self.values), "alpha": found.values.tolist(), "error": found.errors.tolist()}
-        return Curves(
-            what="line",
-            model=str(self.model.name),
-            parameters=parameters_of(self.model),
-            N=0,
-            P=0,
-            D=0,
-            loads={},
-            start=self.start,
-            overlap=1.0,
-            seed=0,
-            samples=0,
-            options={"line": self.line, **columns},
-            measurements={},
-            curves={},
-            values={},
-            provenance=provenance(time.perf_counter() - began),
-        )
+        return solved("line", self.model, self.start, {"line": self.line, **columns}, began)
+
+
+def solved(what: str, model: Any, state: str, options: dict[str, Any], began: float) -> Curves:
+    """What was solved for since `began`, in the form of a record: of no simulation, its columns among the options."""
+    return Curves(
+        what=what,
+        model=str(model.name),
+        parameters=parameters_of(model),
+        N=0,
+        P=0,
+        D=0,
+        loads={},
+        start=state,
+        overlap=1.0,
+        seed=0,
+        samples=0,
+        options=options,
+        measurements={},
+        curves={},
+        values={},
+        provenance=provenance(time.perf_counter() - began),
+    )
 
 
 def line_of(record: Curves) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,12 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figures.nicoletti2025.minima import handles, minima_of, points, sizes_shown
+from paper_figures.nicoletti2025.minima import FULL, QUICK, handles, look_of, points, sizes_shown, spectra, titled
 from paper_figures.nicoletti2025.published import DENSITY
 from paper_figures.plan import Results, Sizes, Spec
 from paper_figures.style import EXAMPLE, PUBLISHED
-from paper_figures.vectors import Densities
-from theory.models.vector_hopfield import VectorHopfield
 from theory.spectra import Spectrum
 
 __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
@@ -25,19 +23,12 @@ CLAIM = (
 COST = "redraw: 5 s; simulations anew: 8 min of one core; --quick: 5 s"
 TOLERANCE = "published theory: 1e-9; simulations of retrieval: 5 % of the largest density"
 
-FULL: Sizes = {500: 24, 1000: 8, 2000: 2}
-QUICK: Sizes = {100: 4}
-
 _NAMES = ("example 0.02", "example 0.04", "spin-glass 0.04")
 
 
 def spec(sizes: Sizes) -> Spec:
     """Spectra of the theory, and simulated minima."""
-    predictions = {
-        name: Densities(VectorHopfield(alpha=float(name.split()[1]), d=3), name.split()[0].replace("-", "_"))
-        for name in _NAMES
-    }
-    return Spec(predictions, {name: minima_of(name, sizes) for name in _NAMES})
+    return spectra(_NAMES, sizes)
 
 
 def draw(results: Results) -> Figure:
@@ -46,15 +37,12 @@ def draw(results: Results) -> Figure:
     panels = figure.subplots(1, 3)
     sizes = sizes_shown(results)
     for axes, (name, found), letter in zip(panels, results.predictions.items(), "abc", strict=True):
-        state, load = name.split()
-        colour = EXAMPLE if state == "example" else "#000000"
-        marks = colour if state == "example" else "#D55E00"
-        axes.plot(found.eigenvalue, found.density, color=colour)
+        state, load, line, marks = look_of(name)
+        axes.plot(found.eigenvalue, found.density, color=line)
         points(axes, results.records[name], sizes, "density", marks)
         if load == "0.04":
             axes.plot(*zip(*DENSITY[state].points, strict=True), "x", color=PUBLISHED, markersize=3.5, zorder=5)
-        title = "retrieval" if state == "example" else "random start"
-        axes.set_title(rf"({letter})  {title}, $\alpha={load}$", loc="left", pad=3)
+        titled(axes, letter, name)
         axes.set(xlabel=r"eigenvalue  $\lambda$", xlim=(0.0, 2.3))
         axes.set_ylim(0.0, 1.4 * found.density.max())
         if state == "example":

@@ -5,10 +5,19 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from paper_figures.nicoletti2025.minima import handles, minima_of, points, sizes_shown
+from paper_figures.nicoletti2025.minima import (
+    FULL,
+    QUICK,
+    handles,
+    look_of,
+    minima_of,
+    points,
+    sizes_shown,
+    titled,
+)
 from paper_figures.nicoletti2025.published import FIELDS
 from paper_figures.plan import Results, Sizes, Spec
-from paper_figures.style import EXAMPLE, PUBLISHED
+from paper_figures.style import PUBLISHED
 from paper_figures.vectors import Fields
 from theory.models.vector_hopfield import VectorHopfield
 
@@ -21,9 +30,6 @@ CLAIM = (
 )
 COST = "redraw: 3 s; simulations anew: 8 min of one core; --quick: 5 s"
 TOLERANCE = "published histograms and simulations of retrieval: 5 % of the largest density"
-
-FULL: Sizes = {500: 24, 1000: 8, 2000: 2}
-QUICK: Sizes = {100: 4}
 
 _LOADS = (0.02, 0.03, 0.04)
 
@@ -42,14 +48,12 @@ def draw(results: Results) -> Figure:
     sizes = sizes_shown(results)
     h = np.linspace(0.0, 2.4, 400)
     for axes, (name, law), letter in zip(panels, results.predictions.items(), "abcd", strict=True):
-        state, load = name.split()
-        colour = EXAMPLE if state == "example" else "#000000"
-        axes.plot(h, law.density(h), color=colour)
-        points(axes, results.records[name], sizes, "fields", colour if state == "example" else "#D55E00")
+        state, load, line, marks = look_of(name)
+        axes.plot(h, law.density(h), color=line)
+        points(axes, results.records[name], sizes, "fields", marks)
         if load == "0.04":
             axes.plot(*zip(*FIELDS[state].points, strict=True), "x", color=PUBLISHED, markersize=3.5, zorder=5)
-        title = "retrieval" if state == "example" else "random start"
-        axes.set_title(rf"({letter})  {title}, $\alpha={load}$", loc="left", pad=3)
+        titled(axes, letter, name)
         axes.axvline(law.shift, color=PUBLISHED, linestyle=":", linewidth=0.7)
         axes.set(xlabel="length of field  $|h|$", xlim=(0.0, 2.4))
         axes.set_ylim(bottom=0.0)

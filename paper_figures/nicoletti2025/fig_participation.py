@@ -6,12 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from paper_figures.nicoletti2025.minima import handles, minima_of, points, sizes_shown
+from paper_figures.nicoletti2025.minima import FULL, QUICK, handles, look_of, points, sizes_shown, spectra, titled
 from paper_figures.nicoletti2025.published import PARTICIPATION
 from paper_figures.plan import Results, Sizes, Spec
-from paper_figures.style import EXAMPLE, PUBLISHED
-from paper_figures.vectors import Densities
-from theory.models.vector_hopfield import VectorHopfield
+from paper_figures.style import PUBLISHED
 
 __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
 
@@ -23,9 +21,6 @@ CLAIM = (
 COST = "redraw: 4 s; simulations anew: 6 min of one core; --quick: 5 s"
 TOLERANCE = "extended eigenvectors of retrieval, published and simulated: 5 % at the largest N"
 
-FULL: Sizes = {500: 24, 1000: 8, 2000: 2}
-QUICK: Sizes = {100: 4}
-
 _FACTOR = 2.0  # (d + 1)/(d - 1)
 _HIGHEST = 4000.0
 _NAMES = ("example 0.04", "spin-glass 0.04")
@@ -33,11 +28,7 @@ _NAMES = ("example 0.04", "spin-glass 0.04")
 
 def spec(sizes: Sizes) -> Spec:
     """Participation of the theory, and simulated minima."""
-    predictions = {
-        name: Densities(VectorHopfield(alpha=float(name.split()[1]), d=3), name.split()[0].replace("-", "_"))
-        for name in _NAMES
-    }
-    return Spec(predictions, {name: minima_of(name, sizes) for name in _NAMES})
+    return spectra(_NAMES, sizes)
 
 
 def draw(results: Results) -> Figure:
@@ -46,17 +37,15 @@ def draw(results: Results) -> Figure:
     panels = figure.subplots(1, 2)
     sizes = sizes_shown(results)
     for axes, (name, found), letter in zip(panels, results.predictions.items(), "ab", strict=True):
-        state, load = name.split()
-        colour = EXAMPLE if state == "example" else "#000000"
+        state, _, line, marks = look_of(name)
         shown = found.curves["participation"] < _HIGHEST
         curve = np.where(shown, found.curves["participation"], np.nan)
-        axes.plot(found.eigenvalue, curve, color=colour)
+        axes.plot(found.eigenvalue, curve, color=line)
         axes.plot(found.eigenvalue, curve / _FACTOR, "--", color=PUBLISHED, linewidth=0.9)
-        points(axes, results.records[name], sizes, "participation", colour if state == "example" else "#D55E00")
+        points(axes, results.records[name], sizes, "participation", marks)
         x, y = zip(*PARTICIPATION[state].points, strict=True)
         axes.plot(x, 4000.0 * np.array(y), "x", color=PUBLISHED, markersize=3.5, zorder=5)
-        title = "retrieval" if state == "example" else "random start"
-        axes.set_title(rf"({letter})  {title}, $d=3$, $\alpha={load}$", loc="left", pad=3)
+        titled(axes, letter, name, "$d=3$, ")
         axes.set_yscale("log")
         axes.set(xlabel=r"eigenvalue  $\lambda$", xlim=(0.0, 2.0), ylim=(1.0, _HIGHEST))
     panels[0].set_ylabel(r"$N\,\sum_i |\psi_i|^4$")

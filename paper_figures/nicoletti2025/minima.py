@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from paper_figures.plan import Results, Sizes
-from paper_figures.style import PUBLISHED, shade
-from paper_figures.vectors import MinimaOf
+from paper_figures.plan import Results, Sizes, Spec
+from paper_figures.style import EXAMPLE, PUBLISHED, shade
+from paper_figures.vectors import Densities, MinimaOf
 from theory.models.vector_hopfield import VectorHopfield
 
-__all__ = ["handles", "minima_of", "points", "sizes_shown"]
+__all__ = ["FULL", "QUICK", "Look", "handles", "look_of", "minima_of", "points", "sizes_shown", "spectra", "titled"]
+
+FULL: Sizes = {500: 24, 1000: 8, 2000: 2}
+QUICK: Sizes = {100: 4}
 
 _LARGE = "0.04"  # the load at which the largest size is simulated
 
 
-def minima_of(name: str, sizes: Sizes) -> list[MinimaOf]:
-    """Minima at d = 3 of 'example LOAD' or 'spin-glass LOAD'; the largest of three sizes at one load only."""
+class Look(NamedTuple):
+    """A group of minima, 'example LOAD' or 'spin-glass LOAD', and the colours of its line and its points."""
+
+    state: str
+    load: str
+    line: str
+    marks: str
+
+
+def look_of(name: str) -> Look:
+    """What the name of a group says."""
     state, load = name.split()
+    return Look(state, load, *((EXAMPLE, EXAMPLE) if state == "example" else ("#000000", "#D55E00")))
+
+
+def titled(axes: Axes, letter: str, name: str, between: str = "") -> None:
+    """Say which minima a panel shows."""
+    state, load, *_ = look_of(name)
+    start = "retrieval" if state == "example" else "random start"
+    axes.set_title(rf"({letter})  {start}, {between}$\alpha={load}$", loc="left", pad=3)
+
+
+def spectra(names: tuple[str, ...], sizes: Sizes) -> Spec:
+    """Limiting spectra at d = 3 of the states named, and simulated minima."""
+    predictions = {}
+    for name in names:
+        state, load, *_ = look_of(name)
+        predictions[name] = Densities(VectorHopfield(alpha=float(load), d=3), state.replace("-", "_"))
+    return Spec(predictions, {name: minima_of(name, sizes) for name in names})
+
+
+def minima_of(name: str, sizes: Sizes) -> list[MinimaOf]:
+    """Minima at d = 3 of a group; the largest of three sizes at one load only."""
+    state, load, *_ = look_of(name)
     shown = sorted(sizes.items())
     if load != _LARGE:
         shown = shown[:2]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numerics.curves import Curves
-from numerics.provenance import provenance
 from numerics.simulate import parameters_of
+from paper_figures.vectors import solved
 from theory.lines import phase_line
 from theory.phase import threshold
 from theory.sites import feature_sum
@@ -92,29 +92,13 @@ class ThresholdsOf:
         if self.along == "d":
             models = [replace(self.model, d=int(d)) for d in self.values]
             found = [threshold(model, self.state, vary=self.vary, L=self.L) for model in models]
-            solved, errors = [f.value for f in found], [f.error for f in found]
+            values, errors = [f.value for f in found], [f.error for f in found]
         else:
             line = phase_line(self.model, self.state, vary=self.vary, along=self.along, values=self.values, L=self.L)
-            solved, errors = line.values.tolist(), line.errors.tolist()
-        kept = {self.along: list(self.values), self.vary: solved, "error": errors}
-        return Curves(
-            what="thresholds",
-            model=str(self.model.name),
-            parameters=parameters_of(self.model),
-            N=0,
-            P=0,
-            D=0,
-            loads={},
-            start=self.state,
-            overlap=1.0,
-            seed=0,
-            samples=0,
-            options={"vary": self.vary, "along": self.along, "L": self.L, **kept},
-            measurements={},
-            curves={},
-            values={},
-            provenance=provenance(time.perf_counter() - began),
-        )
+            values, errors = line.values.tolist(), line.errors.tolist()
+        kept = {self.along: list(self.values), self.vary: values, "error": errors}
+        options = {"vary": self.vary, "along": self.along, "L": self.L, **kept}
+        return solved("thresholds", self.model, self.state, options, began)
 
 
 @dataclass(frozen=True)
