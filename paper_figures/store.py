@@ -27,6 +27,8 @@ __all__ = ["fulfil", "read_archive", "write_archive"]
 Progress = Callable[[str, int, int], None]
 AnyRecord = Record | Curves | Generalisation
 
+_MEASURED = ("value", "error", "n")
+
 
 def fulfil(
     simulations: Sequence[Measured],
@@ -74,7 +76,10 @@ def fulfil(
 
 
 def read_archive(path: Path) -> dict[str, Any]:
-    """Read an archive, one record with its checksum a line, by key; damaged lines are left out.
+    """Read an archive by key; records that are damaged are left out.
+
+    The first line holds what all records share, every other one what else there is of one, and the checksum of the
+    whole.
 
     Parameters
     ----------
@@ -82,16 +87,18 @@ def read_archive(path: Path) -> dict[str, Any]:
         An absent file is an empty archive.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        first, *lines = path.read_text(encoding="utf-8").splitlines()
+        shared = json.loads(first)["shared"]
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
     found = {}
     for line in lines:
         try:
             entry = json.loads(line)
-            if entry["sha256"] == _digest(entry["key"], entry["record"]):
-                found[str(entry["key"])] = _decoded(entry["record"])
-        except (ValueError, KeyError, TypeError, InvalidInput):
+            data = _unfolded(_joined(shared, entry["record"]))
+            if entry["sha256"] == _digest(entry["key"], data):
+                found[str(entry["key"])] = _decoded(data)
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidInput):
             continue
     return found
 
@@ -99,19 +106,58 @@ def read_archive(path: Path) -> dict[str, Any]:
 def write_archive(path: Path, records: Mapping[str, AnyRecord]) -> None:
     """Write records without their per-sample values, which means and errors over samples make dispensable here."""
     with reserved(path) as draft:
-        draft.write_text("".join(_lines(records.items())), encoding="utf-8")
+        draft.write_text("".join(_lines(records)), encoding="utf-8")
 
 
-def _lines(records: Iterable[tuple[str, AnyRecord]]) -> Iterable[str]:
-    for key, record in records:
-        data = replace(record, values={}).to_json()
-        entry = {"key": key, "sha256": _digest(key, data), "record": data}
-        yield json.dumps(entry, separators=(",", ":"), allow_nan=False) + "\n"
+def _lines(records: Mapping[str, AnyRecord]) -> Iterable[str]:
+    whole = {key: replace(record, values={}).to_json() for key, record in records.items()}
+    folded = {key: _folded(data) for key, data in whole.items()}
+    shared = _shared(list(folded.values()))
+    yield _text({"shared": shared}) + "\n"
+    for key, data in whole.items():
+        own = _without(folded[key], shared)
+        yield _text({"key": key, "sha256": _digest(key, data), "record": own}) + "\n"
+
+
+def _folded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with measurements as [value, error, n]."""
+    return {**data, "measurements": {name: [m[k] for k in _MEASURED] for name, m in data["measurements"].items()}}
+
+
+def _unfolded(data: Mapping[str, Any]) -> dict[str, Any]:
+    measurements = {name: dict(zip(_MEASURED, m, strict=True)) for name, m in data["measurements"].items()}
+    return {**data, "measurements": measurements}
+
+
+def _shared(datas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Entries that all have, at any depth."""
+    found = {}
+    for name in set.intersection(*map(set, datas)) if datas else ():
+        values = [data[name] for data in datas]
+        if all(isinstance(value, dict) for value in values):
+            found[name] = _shared(values)
+        elif len({_text(value) for value in values}) == 1:
+            found[name] = values[0]
+    return found
+
+
+def _without(data: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {name: _without(value, shared[name]) for name, value in data.items() if isinstance(shared.get(name), dict)}
+    return {name: inner.get(name, value) for name, value in data.items() if name not in shared or inner.get(name)}
+
+
+def _joined(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Inverse of `_without`."""
+    inner = {name: _joined(value, own.get(name, {})) for name, value in shared.items() if isinstance(value, dict)}
+    return {**shared, **own, **inner}
 
 
 def _digest(key: str, data: Mapping[str, Any]) -> str:
-    text = json.dumps([key, data], sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text([key, data]).encode()).hexdigest()
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _made(simulation: Measured, kept: Store, workers: int) -> AnyRecord:

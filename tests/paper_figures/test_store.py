@@ -10,6 +10,7 @@ import pytest
 from numerics.records import Record
 from paper_figures.plan import Simulation
 from paper_figures.store import fulfil, read_archive, write_archive
+from theory.models.hopfield import Hopfield
 from theory.models.random_features import RandomFeatures
 
 MODEL = RandomFeatures(alpha=0.05, alpha_d=0.5)
@@ -108,14 +109,32 @@ def test_the_archive_saves_computing_and_its_damaged_lines_do_not(tmp_path, runs
     assert not runs
     assert not (tmp_path / "second").exists()
     assert measurements(found) == measurements(records)
-    lines = archive.read_text().splitlines()
+    shared, *lines = archive.read_text().splitlines()
     broken = json.loads(lines[2])
-    broken["record"]["measurements"]["m"]["value"] += 1e-3
-    archive.write_text("\n".join([lines[0], lines[1][:-10], json.dumps(broken)]))
+    broken["record"]["measurements"]["m"][0] += 1e-3
+    archive.write_text("\n".join([shared, lines[0], lines[1][:-10], json.dumps(broken)]))
     assert list(read_archive(archive)) == [SIMULATIONS[0].key]
     again = fulfil(SIMULATIONS, store=tmp_path / "third", archive=archive, progress=Told())
     assert runs == [s.key for s in SIMULATIONS[1:]]
     assert measurements(again) == measurements(records)
+    # What all records share is covered by the checksum of each.
+    assert '"seed":0' in shared
+    for damaged in (shared.replace('"seed":0', '"seed":1'), shared[:-10], '{"shared":[]}', ""):
+        archive.write_text("\n".join([damaged, *lines]))
+        assert read_archive(archive) == {}
+
+
+def test_an_archive_gives_back_all_but_the_values_per_sample_to_the_last_digit(tmp_path):
+    simulations = [*SIMULATIONS, Simulation(Hopfield(alpha=0.05, temperature=0.3), 60, "example", 2, sweeps=32)]
+    records = {s.key: s.run() for s in simulations}
+    for kept in (records, dict(list(records.items())[:1]), {}):
+        write_archive(tmp_path / "records.jsonl", kept)
+        found = read_archive(tmp_path / "records.jsonl")
+        assert list(found) == list(kept)
+        for key, record in kept.items():
+            assert json.dumps(found[key].to_json(), sort_keys=True) == json.dumps(
+                replace(record, values={}).to_json(), sort_keys=True
+            )
 
 
 def test_records_do_not_depend_on_the_number_of_threads():
