@@ -26,98 +26,35 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
 
+from numerics.diffusion.attractors import grouped
 from numerics.diffusion.census import census
-from numerics.diffusion.classify import CLASSES, Thresholds, by_distance, propose_thresholds
-from numerics.diffusion.data import read_data
+from numerics.diffusion.classify import CLASSES, MEMORISED, Thresholds, by_distance, propose_thresholds
 from numerics.diffusion.energy import softmax
-from numerics.diffusion.flow import Score, exact_score, noise_levels, probability_flow
-from numerics.diffusion.memories import Memories, circle, memories, nearest_distances
-from numerics.diffusion.neural import Training, train
+from numerics.diffusion.flow import Score, denoised, exact_score, noise_levels, probability_flow
+from numerics.diffusion.memories import Memories, checked_sigma, memories, nearest_distances
+from numerics.diffusion.neural import Training, least_loss, train
 from numerics.diffusion.probes import Probes, probe
+from numerics.diffusion.training_sets import Source
 from numerics.estimate import Measurement, fraction, mean
 from numerics.provenance import provenance
-from numerics.rng import gaussians, permutation, stream, words
-from theory.errors import InvalidInput
+from numerics.rng import gaussians, stream, words
+from theory.errors import InvalidInput, whole_number
 
-__all__ = ["SOURCES", "Generalisation", "Source", "Trial", "default_loads", "describe"]
+__all__ = ["SCORES", "Generalisation", "Trial"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-SOURCES = ("network", "exact")
+SCORES = ("exact", "network")
 
 _SIGMA = 0.05  # of the data's extent
 _HIGH = 5.0
 _SMALLEST = 16  # samples of a synthetic set
 _FLOW = 24  # steps of the sampler
 _CENSUS, _CENSUS_SIZE = 2000, 40_000  # points, and numbers in all, whose barriers take seconds
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where training sets come from.
-
-    Attributes
-    ----------
-    data : str
-        Name of a data set or a file.
-    total : int or None
-        Points there are; None: any number (circle).
-    N : int
-    extent : float
-        Root mean square distance of the points from their mean.
-    fingerprint : str
-        Of a file's content; empty for data sets by name.
-    key : str or None
-        Array of a .npz file.
-    """
-
-    data: str
-    total: int | None
-    N: int
-    extent: float
-    fingerprint: str = ""
-    key: str | None = None
-
-    def points(self, K: int, seed: int) -> Array:
-        """Training set of K points; smaller sets of one seed are parts of larger ones."""
-        if self.data == "circle":
-            return circle(K, seed=seed)
-        if self.data == "digits":
-            return memories(read_data("digits", K=K, seed=seed), duplicates="drop").points
-        known = memories(read_data(self.data, key=self.key), duplicates="drop").points
-        return np.ascontiguousarray(known[permutation(stream("training set", int(seed)), len(known))[:K]])
-
-
-def describe(data: str, *, key: str | None = None) -> Source:
-    """Look at a data set once.
-
-    Raises
-    ------
-    InvalidInput
-        For a file that is missing or holds no points, NaN, points that occur twice, or fewer than two.
-    """
-    if data == "circle":
-        return Source(data, None, 2, 1.0)
-    known = memories(read_data(data, key=key))
-    if known.K < 2:
-        raise InvalidInput(f"'{data}' holds one point, which every score memorises; give at least 2 distinct points.")
-    extent = math.sqrt(float(known.squares.mean()))
-    mark = "" if data == "digits" else hashlib.sha256(known.points.tobytes()).hexdigest()[:12]
-    return Source(data, known.K, known.N, float(f"{extent:.12g}"), mark, key)
-
-
-def default_loads(source: Source) -> list[int]:
-    """Numbers of training points, tripling from 2 to all (to 1458 on the circle).
-
-    Examples
-    --------
-    >>> default_loads(Source("points.npy", 100, 5, 1.0))
-    [2, 6, 18, 54, 100]
-    """
-    last = 1458 if source.total is None else source.total
-    return sorted({min(2 * 3**k, last) for k in range(20)})
 
 
 @dataclass(frozen=True)
@@ -129,7 +66,7 @@ class Trial:
     source : Source
     K : int
         Training points.
-    score : {'network', 'exact'}
+    score : {'exact', 'network'}
     sigma : float or None
         Noise at which samples end; None: 0.05 of the data's extent.
     seed : int
@@ -157,23 +94,22 @@ class Trial:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        if self.score not in SOURCES:
-            raise InvalidInput(f"score = '{self.score}' is not known; choose one of {', '.join(SOURCES)}.")
+        if self.score not in SCORES:
+            raise InvalidInput(f"score = '{self.score}' is not known; choose one of {', '.join(SCORES)}.")
         top = self.source.total or 10**6
-        if isinstance(self.K, bool) or not isinstance(self.K, int) or not 2 <= self.K <= top:
-            raise InvalidInput(f"K = {self.K} is not allowed; give a number of training points, 2 <= K <= {top}.")
-        if not 0.0 < self.noise < self.highest / 4.0:
+        whole = {"K": (2, top), "samples": (2, 10**6), "probes": (1, 10**4), "trials": (2, 10**4), "seed": (0, 2**63)}
+        for name, (least, most) in whole.items():
+            what = "a number of training points" if name == "K" else "a whole number"
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least, most, what=what))
+        if not checked_sigma(self.noise) < self.highest / 4.0:
             raise InvalidInput(
                 f"sigma = {self.sigma} is not allowed; give the noise at which samples end, 0 < sigma < "
                 f"{self.highest / 4.0:g} (a quarter of the noise at which they begin)."
             )
-        for name, low, top in (("samples", 2, 10**6), ("probes", 1, 10**4), ("trials", 2, 10**4), ("seed", 0, 2**63)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= top:
-                raise InvalidInput(f"{name} = {value} is not allowed; give a whole number, {low} to {top}.")
         for name in ("delta_m", "delta_s"):
             value = getattr(self, name)
-            if value is not None and not 0.0 < value < math.inf:
+            number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
+            if value is not None and not (number and 0.0 < value < math.inf):
                 raise InvalidInput(f"{name} = {value} is not allowed; give a distance with 0 < {name} < infinity.")
 
     @property
@@ -220,6 +156,16 @@ class Trial:
         data = "file" if self.source.fingerprint else self.source.data
         return f"generalise_{data}_{self.score}_K{self.K}_seed{self.seed}_{mark}"
 
+    def thresholds(self) -> Thresholds:
+        """Distances that tell the classes apart.
+
+        Raises
+        ------
+        InvalidInput
+            If they make the classes overlap.
+        """
+        return propose_thresholds(self.source.points(self.K, self.seed), delta_m=self.delta_m, delta_s=self.delta_s)
+
     def matches(self, record: Any) -> bool:
         """Whether a record is the one declared here."""
         return isinstance(record, Generalisation) and record.declared == self.declared
@@ -238,21 +184,26 @@ class Trial:
         progress : callable or None
         """
         began = time.perf_counter()
-        points = self.source.points(self.K, self.seed)
-        limits = propose_thresholds(points, delta_m=self.delta_m, delta_s=self.delta_s)
+        points, limits = self.source.points(self.K, self.seed), self.thresholds()
         known = memories(points)
         loss, score = None, exact_score(known)
+        measurements: dict[str, Measurement] = {}
         if self.score == "network":
             how = Training(**{**asdict(self.training), "seed": self.seed})
-            net = train(points, how, low=0.5 * self.noise, high=self.highest, checkpoint=checkpoint, progress=progress)
+            low, high = 0.5 * self.noise, self.highest
+            net = train(points, how, low=low, high=high, checkpoint=checkpoint, progress=progress)
             loss, score = net.loss, net.score
+            measurements["least_loss"] = least_loss(points, how, low=low, high=high)
         if progress is not None:
             progress("samples", 0, 1)
-        sets = self._generated(known, score)
-        label = np.concatenate([by_distance(s, points, delta_m=limits.delta_m, delta_s=limits.delta_s) for s in sets])
-        drawn = np.concatenate(sets)
-        measurements = {name: fraction(label == k) for k, name in enumerate(CLASSES)}
+        drawn, label = self._generated(known, score, limits, _FLOW)
+        measurements |= {name: fraction(label == k) for k, name in enumerate(CLASSES)}
+        if self.score == "network":
+            coarse, other = self._generated(known, score, limits, _FLOW // 2)
+            measurements["flow_error"] = mean(np.linalg.norm(coarse - drawn, axis=1) / self.noise)
+            measurements["relabelled"] = fraction(other != label)
         spectra: dict[str, list[float]] = {}
+        values: dict[str, Any] = {}
         for k, name in enumerate(CLASSES):
             of_class = np.flatnonzero(label == k)[: self.probes]
             if len(of_class):
@@ -269,19 +220,23 @@ class Trial:
                 )
                 measurements |= {f"{what} {name}": value for what, value in _summary(at).items()}
                 spectra[name] = [float(f"{v:.6g}") for v in at.curvature.mean(0)]
+                place = _places(drawn[of_class], points if k == MEMORISED else None, limits.delta_s)
+                values |= {f"{what} {name}": found for what, found in _by_place(at, place).items()}
         if self.score == "exact" and self.K <= _CENSUS and self.K * self.N <= _CENSUS_SIZE:
-            shares = census(known, self.noise, delta_m=self.delta_m, delta_s=self.delta_s, samples=2).fractions()
-            n = self.K
-            for name, share in shares["basins"].items():
-                measurements[f"basins {name}"] = fraction(np.arange(n) < round(share * n))
+            found = census(known, self.noise, delta_m=self.delta_m, delta_s=self.delta_s, samples=2)
+            lead = found.labels.label[found.found.start]
+            measurements |= {f"basins {name}": fraction(lead == k) for k, name in enumerate(CLASSES)}
+            measurements["attractors_converged"] = fraction(found.found.converged)
         near = np.quantile(nearest_distances(drawn, points), (0.05, 0.25, 0.5, 0.75, 0.95))
         return Generalisation(
-            self.declared, self.K, self.N, limits, measurements, spectra, near.tolist(), loss, {},
+            self.declared, self.K, self.N, limits, measurements, spectra, near.tolist(), loss, values,
             provenance(time.perf_counter() - began),
         )  # fmt: skip
 
-    def _generated(self, known: Memories, score: Score) -> list[Array]:
-        """Synthetic sets, each ended by one denoising step at sigma."""
+    def _generated(
+        self, known: Memories, score: Score, limits: Thresholds, steps: int
+    ) -> tuple[Array, NDArray[np.int64]]:
+        """Synthetic sets, each ended by one denoising step at sigma, (B, N), and the classes of their points, (B,)."""
         size = max(self.K, _SMALLEST)
         count = -(-self.samples // size)
         noise = gaussians(stream("generalise", self.seed, "noise"), rows=count * size, columns=self.N)
@@ -291,9 +246,34 @@ class Trial:
             drawn = softmax(known, known.points[chosen] + self.noise * noise, self.noise).mean
         else:
             spread = math.sqrt(self.highest**2 + float(known.squares.mean()) / self.N)
-            x = probability_flow(score, known.centre + spread * noise, noise_levels(self.highest, self.noise, _FLOW))
-            drawn = x + self.noise**2 * score(x, self.noise)
-        return np.split(drawn, count)
+            x = probability_flow(score, known.centre + spread * noise, noise_levels(self.highest, self.noise, steps))
+            drawn = denoised(score, x, self.noise)
+        sets = np.split(drawn, count)
+        given = {"delta_m": limits.delta_m, "delta_s": limits.delta_s}
+        return drawn, np.concatenate([by_distance(s, known.points, **given) for s in sets])
+
+
+def _places(x: Array, stored: Array | None, delta: float) -> NDArray[np.int64]:
+    """Which samples are of one place, (B,): nearest to the same memory, or within delta of one another."""
+    if stored is None:
+        return grouped(x, delta)[1]
+    return np.unique(cdist(x, stored).argmin(1), return_inverse=True)[1]
+
+
+def _by_place(at: Probes, place: NDArray[np.int64]) -> dict[str, list[float | None]]:
+    """Measurements of every place: means over its samples, and the volume that all their trials saw."""
+    count = np.bincount(place)
+    rows = {"t_c": _t_c(at), "softest": at.curvature[:, 0], "curvature": at.curvature.mean(1)}
+    out: dict[str, list[float | None]] = {
+        what: (np.bincount(place, weights=values) / count).tolist() for what, values in rows.items()
+    }
+    volume = [logsumexp(at.log_volume[place == k]) - math.log(n) for k, n in enumerate(count)]
+    out["log_volume"] = [float(v) if math.isfinite(v) else None for v in volume]
+    return out
+
+
+def _t_c(at: Probes) -> Array:
+    return np.asarray(0.5 * np.log1p(at.critical.level**2))
 
 
 def _summary(at: Probes) -> dict[str, Measurement]:
@@ -301,9 +281,12 @@ def _summary(at: Probes) -> dict[str, Measurement]:
     low = at.critical.levels[0]
     found = {"critical_noise": at.critical.level, "radius": at.critical.radius, "softest": at.curvature[:, 0]}
     found["curvature"] = at.curvature.mean(1)
-    found["t_c"] = 0.5 * np.log1p(at.critical.level**2)
+    found["t_c"] = _t_c(at)
     out = {name: mean(values) for name, values in found.items()}
     out["survived"] = fraction(at.critical.level > low * (1.0 + 1e-12))
+    trials = at.critical.trials
+    whole = np.round(at.critical.recovered[-1] * trials)
+    out["capped"] = fraction((np.arange(trials)[:, None] < whole).ravel())
     returned = np.isfinite(at.log_volume)
     if returned.any():
         out["log_volume"] = mean(at.log_volume[returned])
@@ -321,19 +304,23 @@ class Generalisation:
     K, N : int
     thresholds : Thresholds
     measurements : dict of Measurement
-        Fractions of samples by class name; 'basins CLASS', of memories, by where they lead (exact score, sets that
-        are not large); and per class, as 'critical_noise CLASS', means over probed samples: critical noise and t_c =
-        log(1 + sigma^2)/2 (returned: within delta_m or sigma, the larger), basin radius, log_volume (of those that
-        ever came back; 'survived' is the fraction above the lowest level), and the softest and the mean eigenvalue of
-        the Hessian of E.
+        Fractions of samples by class name; 'basins CLASS', of memories, by where they lead, and 'attractors_converged'
+        (exact score, sets that are not large).  Of networks, 'least_loss', the floor of the loss, and what half as many
+        steps of the sampler change: 'flow_error', the distance between the ends in units of sigma, and 'relabelled',
+        the fraction of samples of another class.  Per class, as 'critical_noise CLASS', means over probed samples:
+        critical noise and t_c = log(1 + sigma^2)/2 (returned: within delta_m or sigma, the larger), basin radius,
+        log_volume (of those that ever came back; 'survived' is the fraction above the lowest level, 'capped' the
+        fraction of trials that came back from the highest, where volumes end), and the softest and the mean eigenvalue
+        of the Hessian of E.
     spectra : dict of list of float
         Class -> eigenvalues of the Hessian of E, averaged in order.
     nearest : list of float
         5, 25, 50, 75, 95 % quantiles of the samples' distances to the training set.
     loss : float or None
         Of the network.
-    values : dict
-        Empty.
+    values : dict of list of float or None
+        As 't_c CLASS': t_c, log_volume (None: nothing came back), softest and curvature of every distinct place that
+        was probed; samples that belong to one memory, or repeat one another, are one place.
     provenance : dict
     kind : str
     """

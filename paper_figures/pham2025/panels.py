@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from numerics.diffusion.classify import CLASSES
 from numerics.diffusion.generalisation import Generalisation
+from numerics.diffusion.order import against
 
 __all__ = ["COLOURS", "MARKERS", "against", "class_handles", "fractions"]
 
@@ -20,25 +20,6 @@ Array = NDArray[np.float64]
 
 COLOURS = dict(zip(CLASSES, ("#0072B2", "#D55E00", "#009E73"), strict=True))
 MARKERS = dict(zip(CLASSES, "os^", strict=True))
-
-
-def against(records: Sequence[Generalisation], name: str, *, least: int = 1) -> tuple[Array, Array, Array]:
-    """K, mean of a measurement over training sets, and its standard error.
-
-    The error is the larger of the scatter between training sets and what the errors within them leave.  Left out are
-    measurements of fewer than `least` samples in all.
-    """
-    rows = []
-    for K in sorted({r.K for r in records}):
-        found = [r.measurements[name] for r in records if r.K == K and name in r.measurements]
-        if sum(m.n for m in found) < least:
-            continue
-        value = np.array([m.value for m in found])
-        within = math.sqrt(sum(m.error**2 for m in found if math.isfinite(m.error))) / len(found)
-        between = float(value.std(ddof=1)) / math.sqrt(len(value)) if len(value) > 1 else 0.0
-        rows.append((K, float(value.mean()), max(within, between)))
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
-    return columns[0], columns[1], columns[2]
 
 
 def fractions(axes: Axes, records: Sequence[Generalisation], *, pale: bool = False, lines: bool = True) -> None:

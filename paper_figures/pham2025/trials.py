@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from numerics.diffusion.generalisation import Source, Trial
+from numerics.diffusion.generalisation import Trial
 from numerics.diffusion.neural import Training
+from numerics.diffusion.training_sets import Source
 
 __all__ = ["CIRCLE", "DIGITS", "WIDE", "exact", "network"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,134 +69,81 @@ def generalise(
     memory) are measured per class; t_c = log(1 + sigma_c^2)/2 of the critical noise sigma_c up to which 9 of 10 trials
     come back within delta_m or sigma, the larger.
 
+    Whether they fall from memorised through spurious to generalised is tested, by ranks within training sets: 'yes' or
+    'reversed' beyond 3 standard errors.  So is the peak of the spurious fraction, against both ends.
+
     Every record is kept in the folder as soon as it is there, and networks every ten seconds: a run that was stopped in
     any way goes on where it was.
     """
-    from numerics.diffusion.generalisation import Trial, default_loads, describe
-    from numerics.diffusion.neural import Training, require_torch
+    from numerics.diffusion.generalisation import SCORES
+    from numerics.diffusion.neural import Training
+    from numerics.diffusion.order import orders, peaks
+    from numerics.diffusion.transition import fulfil, planned, recorded
     from spinodal.drawing import FORMATS
     from theory.errors import InvalidInput
 
     if not network and not exact:
         raise InvalidInput("--no-network and --no-exact leave no score; give one of them at most.")
-    if isinstance(repeats, bool) or not 1 <= repeats <= 10**4:
-        raise InvalidInput(f"repeats = {repeats} is not allowed; give 1 to 10000 training sets per K.")
-    source = describe(data, key=key)
-    how = Training(steps=steps, width=width, depth=depth, threads=threads)
-    trials = [
-        Trial(
-            source, k, score, sigma=sigma, seed=seed + r, samples=samples, delta_m=delta_m, delta_s=delta_s,
-            training=how,
-        )
-        for k in sorted(set(K or default_loads(source)))
-        for score, wanted in (("exact", exact), ("network", network))
-        if wanted
-        for r in range(repeats)
-    ]  # fmt: skip
+    trials = planned(
+        data, K, scores=[s for s, wanted in zip(SCORES, (exact, network), strict=True) if wanted], repeats=repeats,
+        seed=seed, key=key, sigma=sigma, samples=samples, delta_m=delta_m, delta_s=delta_s,
+        training=Training(steps=steps, width=width, depth=depth, threads=threads),
+    )  # fmt: skip
     with ExitStack() as stack:
         picture = None if figure is None else stack.enter_context(reserved(figure, suffixes=FORMATS))
-        if network:
-            require_torch()
-        folder(out)
+        done = sum(record is not None for record in recorded(trials, out))
+        if done:
+            say(f"{done} of {len(trials)} trials are recorded in '{out}'.")
         with reporting(f"generalise {data}") as report:
-            found = _fulfilled(trials, out, report)
+            found = fulfil(trials, out, progress=report)
         if picture is not None:
             from spinodal.generalisation_figure import draw_generalisation
 
             draw_generalisation(found, picture)
-        rows = [_row(trial, record) for trial, record in zip(trials, found, strict=True)]
         answer = {
             "kind": "generalisation",
             "data": data,
-            "N": source.N,
+            "N": trials[0].N,
             "sigma": trials[0].noise,
-            "trials": rows,
+            "trials": [_row(trial, record) for trial, record in zip(trials, found, strict=True)],
+            "orders": orders(found),
+            "peaks": peaks(found),
             "status": "CONVERGED",
             "folder": str(out),
             "files": [str(path) for path in (out / "generalise.json", figure) if path is not None],
         }
-        with reserved(out / "generalise.json") as draft:
+        with reserved(folder(out) / "generalise.json") as draft:
             draft.write_text(json.dumps(plain(answer), allow_nan=False, indent=1) + "\n")
     return Answer(answer, lambda console: _show(console, answer), OK)
-
-
-def _fulfilled(trials: Sequence[Trial], out: Path, report: Callable[[str, int, int], None]) -> list[Generalisation]:
-    """Records of all trials: those at hand, and the missing ones one by one."""
-    import time
-
-    from numerics.diffusion.generalisation import Generalisation
-    from numerics.store import Store
-    from theory.errors import InvalidInput
-
-    store = Store(out / "records")
-    store.tidy()
-    networks = folder(out / "networks")
-
-    def known(trial: Trial) -> Generalisation | None:
-        data = store.load(trial.key)
-        try:
-            record = None if data is None else Generalisation.from_json(data)
-        except (InvalidInput, KeyError, TypeError):  # whole, but something else
-            return None
-        return record if record is not None and trial.matches(record) else None
-
-    at_hand = [known(t) for t in trials]
-    done = sum(r is not None for r in at_hand)
-    if done:
-        say(f"{done} of {len(trials)} trials are recorded in '{out}'.")
-    records = dict(enumerate(at_hand))
-    while missing := [k for k, record in records.items() if record is None]:
-        busy = 0
-        for k in missing:
-            trial = trials[k]
-            here = f"{trial.start} ({k + 1} of {len(trials)})"
-
-            def tell(label: str, done: int, total: int, here: str = here) -> None:
-                report(f"{here}: {label}", done, total)
-
-            with store.claimed(trial.key) as mine:
-                record = known(trial)
-                if record is None and mine:
-                    checkpoint = networks / f"{trial.key}.npz" if trial.score == "network" else None
-                    record = trial.run(checkpoint=checkpoint, progress=tell)
-                    store.save(trial.key, record.to_json())
-            records[k] = record
-            busy += record is None
-        if busy:  # other runs are at the rest
-            report(f"waiting for another run, {busy} trials", len(trials) - busy, len(trials))
-            time.sleep(0.5)
-    return [record for record in records.values() if record is not None]
 
 
 def _row(trial: Trial, record: Generalisation) -> dict[str, Any]:
     """One trial as plain values."""
     from numerics.diffusion.classify import CLASSES
 
+    found = record.measurements
     per_class = {
         name: {
             what.removesuffix(f" {name}"): m
-            for what, m in record.measurements.items()
+            for what, m in found.items()
             if what.endswith(f" {name}") and not what.startswith("basins")
         }
-        | {"curvatures": record.spectra[name]}
+        | {"curvatures": record.spectra[name], "places": len(record.values.get(f"t_c {name}", ()))}
         for name in CLASSES
         if name in record.spectra
-    }
-    basins = {
-        name: record.measurements[f"basins {name}"] for name in CLASSES if f"basins {name}" in record.measurements
     }
     return {
         "K": trial.K,
         "score": trial.score,
         "seed": trial.seed,
         "fractions": {name: record[name] for name in CLASSES},
-        "basins": basins or None,
+        "basins": {name: found[f"basins {name}"] for name in CLASSES if f"basins {name}" in found} or None,
         "classes": per_class,
         "thresholds": record.thresholds,
         "distance_quantiles": record.nearest,
         "loss": record.loss,
         "record": trial.key,
-    }
+    } | {name: found.get(name) for name in ("least_loss", "flow_error", "relabelled", "attractors_converged")}
 
 
 def _show(out: Console, answer: dict[str, Any]) -> None:
@@ -205,32 +151,68 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
     table(
         out,
         f"{answer['data']}: N = {answer['N']}, sigma = {answer['sigma']:.4g}",
-        ("K", "score", "seed", "memorised", "spurious", "generalised", "delta_m", "delta_s"),
+        ("K", "score", "seed", "memorised", "spurious", "generalised", "delta_m", "delta_s", "loss (least)"),
         [
             (
                 row["K"], row["score"], row["seed"],
                 *(f"{m.value:.3f}({_last(m.error)})" for m in row["fractions"].values()),
                 f"{row['thresholds'].delta_m:.3g}", f"{row['thresholds'].delta_s:.3g}",
+                None if row["loss"] is None else f"{row['loss']:.3f} ({row['least_loss'].value:.3f})",
             )
             for row in rows
         ],
     )  # fmt: skip
     out.print()
     lines = [
-        (row["K"], row["score"], row["seed"], name, *(_cell(at, what) for what in _PER_CLASS))
+        (row["K"], row["score"], row["seed"], name, at["t_c"].n, at["places"], *(_cell(at, w) for w in _PER_CLASS))
         for row in rows
         for name, at in row["classes"].items()
     ]
     table(
         out,
-        "means over samples of each class; curvature of the softest direction",
-        ("K", "score", "seed", "class", *_PER_CLASS.values()),
+        "means over n samples of each class at so many places; curvature of the softest direction",
+        ("K", "score", "seed", "class", "n", "places", *_PER_CLASS.values()),
         lines,
     )
     out.print()
+    _show_order(out, answer)
     table(out, "", ("", ""), [("thresholds", rows[0]["thresholds"].why), ("status", answer["status"])])
     for name in answer["files"]:
         out.print(f"wrote {name}", markup=False, soft_wrap=True)
+
+
+def _show_order(out: Console, answer: dict[str, Any]) -> None:
+    """The order of the classes over all training sets, and the spurious peak."""
+    pooled = [o for o in answer["orders"] if o.K is None]
+    if pooled:
+        table(
+            out,
+            "probability that the first class has the larger value (1/2: no difference), and whether it is significant",
+            ("quantity", "score", "first", "second", "probability", "z", "places", "verdict"),
+            [
+                (
+                    _PER_CLASS.get(o.quantity, "mean curvature"), o.score, o.above, o.below,
+                    f"{o.superiority:.3f}({_last(o.error)})", "-" if o.z is None else f"{o.z:+.1f}",
+                    f"{o.places[0]}, {o.places[1]}", o.verdict,
+                )
+                for o in pooled
+            ],
+        )  # fmt: skip
+        out.print()
+    if answer["peaks"]:
+        table(
+            out,
+            "spurious samples are most frequent",
+            ("score", "at K", "fraction", "above the first K", "above the last K", "a peak"),
+            [
+                (
+                    p.score, p.K, f"{p.fraction:.3f}({_last(p.error)})", f"{p.above_first:+.1f} errors",
+                    f"{p.above_last:+.1f} errors", p.verdict,
+                )
+                for p in answer["peaks"]
+            ],
+        )  # fmt: skip
+        out.print()
 
 
 _PER_CLASS = {"t_c": "t_c", "log_volume": "log volume", "softest": "curvature"}  # the softest direction says most

@@ -13,10 +13,11 @@ from numerics.diffusion.classify import CLASSES
 from numerics.diffusion.critical import critical_noise
 from numerics.diffusion.curvature import curvatures
 from numerics.diffusion.flow import exact_score
-from numerics.diffusion.generalisation import Generalisation, Source, Trial, default_loads, describe
+from numerics.diffusion.generalisation import Generalisation, Trial
 from numerics.diffusion.memories import circle, memories
 from numerics.diffusion.neural import Training
 from numerics.diffusion.probes import log_survived_volume, probe, score_curvatures
+from numerics.diffusion.training_sets import Source, default_loads, describe
 from theory.errors import InvalidInput
 
 CIRCLE = Source("circle", None, 2, 1.0)
@@ -146,7 +147,7 @@ def test_digits_are_described_as_the_figures_declare_them() -> None:
         ({"K": 3.5}, "number of training points"),
         ({"sigma": -0.1}, "sigma = -0.1 is not allowed"),
         ({"sigma": float("nan")}, "0 < sigma"),
-        ({"score": "netwrok"}, "choose one of network, exact"),
+        ({"score": "netwrok"}, "choose one of exact, network"),
         ({"samples": 1}, "samples = 1 is not allowed"),
         ({"delta_m": 0.0}, "delta_m = 0.0 is not allowed"),
         ({"seed": -1}, "seed = -1 is not allowed"),
