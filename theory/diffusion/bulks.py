@@ -17,24 +17,25 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct, dst
+from scipy.fft import dct, dst, idct, idst
 
 from theory.diffusion.edges import folds_of
-from theory.diffusion.resolvent import Levels, ScoreModel
+from theory.diffusion.resolvent import ScoreModel
 from theory.errors import NotConverged
 from theory.problem import Status
 
 __all__ = ["Bulk", "Bulks", "Nodes", "bulks", "nodes_of"]
 
 Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 _DENSE = 1e-7  # argument of q or u that means a density
-_NODES = (64, 1024, 16384)  # fewest; most for many eigenvalues of Sigma, and for few
+_NODES = (32, 1024, 16384)  # fewest; most for many eigenvalues of Sigma, and for few
 _EFFORT = 1 << 20
 _EPS = float(np.finfo(float).eps)
 _WEIGHT = 1e-12
@@ -60,6 +61,8 @@ class Bulk:
         Whether it is only a part of its kind (several atoms of Sigma split the population modes).
     above_low, above_high : float
         The edges less s^2, without cancellation; `above_low` is 0 where the density diverges at s^2 itself.
+    nodes : Nodes
+        Those that its weight was checked with.
     """
 
     low: float
@@ -71,6 +74,7 @@ class Bulk:
     part: bool
     above_low: float
     above_high: float
+    nodes: Nodes = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -79,7 +83,8 @@ class Bulk:
 
     def to_json(self) -> dict[str, Any]:
         """The bulk as plain types."""
-        return {**self.__dict__, "kinds": list(self.kinds), "name": self.name}
+        plain = {name: value for name, value in self.__dict__.items() if name != "nodes"}
+        return {**plain, "kinds": list(self.kinds), "name": self.name}
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Nodes:
         `features` is the density of the spectral measure of U on the span of W, of mass psi_p in all.
     cumulative : (k,) array
         Share of all eigenvalues that lie in this bulk below.
+    w, u : (k,) complex array
+        Solutions of the resolvent's equations there.
     doubt : float
         Estimated error of the sum for the weight.
     """
@@ -102,7 +109,14 @@ class Nodes:
     error: Array
     features: Array
     cumulative: Array
-    doubt: float = 0.0
+    w: Complex
+    u: Complex
+    doubt: float = math.inf
+
+    @property
+    def mass(self) -> float:
+        """The sum for the weight."""
+        return float(self.weight @ self.density)
 
 
 @dataclass(frozen=True)
@@ -168,7 +182,9 @@ def nodes_of(model: ScoreModel, bulk: Bulk, *, points: int = 100) -> Nodes:
     >>> round(64 * float(nodes.weight @ nodes.density), 10)
     1.0
     """
-    return _nodes(model, bulk.above_low, bulk.above_high, points)
+    if bulk.nodes.eigenvalue.size >= points:
+        return bulk.nodes
+    return _refined(model, [(bulk.above_low, bulk.above_high)], [bulk.nodes], points)[0]
 
 
 @functools.lru_cache(maxsize=32)
@@ -183,11 +199,13 @@ def _bulks(model: ScoreModel) -> Bulks:
     starts, ends = (np.flatnonzero(np.diff(filled.astype(int)) == sign) for sign in (1, -1))
     share = np.append(model.atom, below[ends])
     kinds = _kinds(model, list(np.diff(share)))
+    intervals = [(float(marks[k]), float(marks[last])) for k, last in zip(starts, ends, strict=True)]
+    few = _placed(model, intervals, _NODES[0] // 2, None) if intervals else []
+    grids = _refined(model, intervals, few, _NODES[0])
     parts = []
-    for k, last, weight, kind in zip(starts, ends, np.diff(share), kinds, strict=True):
+    for k, last, weight, kind, nodes in zip(starts, ends, np.diff(share), kinds, grids, strict=True):
         low, high = float(marks[k]), float(marks[last])
-        nodes = _nodes(model, low, high, _NODES[0])
-        doubt = float(abs(nodes.weight @ nodes.density - weight))
+        doubt = abs(nodes.mass - float(weight))
         if not doubt < _MISSING * max(weight, 1.0 / model.psi_p):
             raise NotConverged(
                 f"the density between {floor + low:.9g} and {floor + high:.9g} holds {doubt:.1e} more or less than its "
@@ -195,7 +213,7 @@ def _bulks(model: ScoreModel) -> Bulks:
                 "where bulks merge."
             )
         error = float(max(errors[k], errors[last])) + _EPS * (floor + high)
-        parts.append(Bulk(floor + low, floor + high, error, float(weight), doubt, *kind, low, high))
+        parts.append(Bulk(floor + low, floor + high, error, float(weight), doubt, *kind, low, high, nodes))
     found = Bulks(tuple(parts), ((floor, model.atom),) if model.atom > 0.0 else (), Status.CONVERGED)
     if not parts or not abs(found.total - 1.0) <= _MISSING / max(1.0, model.psi_p):
         raise NotConverged(
@@ -233,51 +251,66 @@ def _kinds(model: ScoreModel, weights: list[float]) -> list[tuple[tuple[int, ...
     return found[::-1]
 
 
-def _nodes(model: ScoreModel, low: float, high: float, points: int) -> Nodes:
-    """Nodes between edges measured from s^2; twice as many until the weight stays."""
-    n = max(_NODES[0], points)
+def _refined(model: ScoreModel, ends: list[tuple[float, float]], grids: list[Nodes], n: int) -> list[Nodes]:
+    """At least n nodes between edges measured from s^2, from fewer; twice as many until the weight stays."""
+    found, live = list(grids), list(range(len(ends)))
     most = int(np.clip(_EFFORT // model.population.eigenvalues.size, *_NODES[1:]))
-    nodes, levels = _placed(model, low, high, n // 2, None)
-    while True:
-        before = float(nodes.weight @ nodes.density)
-        nodes, levels = _placed(model, low, high, n, levels)
-        weight = float(nodes.weight @ nodes.density)
-        change = abs(weight - before)
-        if change <= _WEIGHT * max(weight, 1.0 / model.psi_p) or n >= most:
-            return replace(nodes, doubt=change + float(nodes.weight @ nodes.error))
-        n = min(2 * n, most)
+    while live:
+        finer = _placed(model, [ends[k] for k in live], n, [found[k] for k in live])
+        moving = []
+        for k, nodes in zip(live, finer, strict=True):
+            change = abs(nodes.mass - found[k].mass)
+            found[k] = replace(nodes, doubt=change + float(nodes.weight @ nodes.error))
+            if change > _WEIGHT * max(nodes.mass, 1.0 / model.psi_p) and n < most:
+                moving.append(k)
+        live, n = moving, min(2 * n, most)
+    return found
 
 
-def _placed(model: ScoreModel, low: float, high: float, n: int, before: Levels | None) -> tuple[Nodes, Levels]:
+def _placed(model: ScoreModel, ends: list[tuple[float, float]], n: int, before: list[Nodes] | None) -> list[Nodes]:
     """Midpoints in the angle of ``log x``, or of x itself from an edge on s^2, which absorb square roots at the edges.
 
-    Sums over them converge exponentially.  `before` are levels at another number of midpoints, to start from.
+    Sums over them converge exponentially.  `before` are other midpoints of the same intervals, to start from.
     """
     angle = (np.arange(n) + 0.5) * math.pi / n
-    if low == 0.0:
-        x = high * np.sin(0.5 * angle) ** 2
-        speed = 0.5 * high * np.sin(angle)
-    else:
-        span = math.log(high / low)
-        x = low * np.exp(span * np.sin(0.5 * angle) ** 2)
-        speed = 0.5 * span * np.sin(angle) * x
+    x, speed = (np.array(rows) for rows in zip(*(_mapped(low, high, angle) for low, high in ends), strict=True))
     start = None
     if before is not None:
-        old = (np.arange(before.x.size) + 0.5) * math.pi / before.x.size
-        start = (_between(angle, old, before.w), _between(angle, old, before.u))
-    levels = model.above(x, start=start)
-    density = levels.q.imag / math.pi
+        w, u = (np.array(rows) for rows in zip(*((nodes.w, nodes.u) for nodes in before), strict=True))
+        start = (_resampled(w, n).ravel(), _resampled(u, n).ravel())
+    levels = model.above(x.ravel(), start=start)
+    q, w, u, error, features = (
+        part.reshape(x.shape) for part in (levels.q, levels.w, levels.u, levels.error, levels.features)
+    )
+    density, width = q.imag / math.pi, speed * math.pi / n
     # The share below, from the cosine series of the density in the angle, an even function given at midpoints.
     series = dct(density * speed, type=2) / n
-    order = np.arange(1, n)
-    rising = 0.5 * series[0] * angle + 0.5 * dst(np.append(series[1:] / order, 0.0), type=3)
-    width = speed * math.pi / n
-    nodes = Nodes(
-        model.constants.s_squared + x, width, density, levels.error / math.pi, levels.features.imag / math.pi, rising
-    )
-    return nodes, levels
+    series[:, 1:] /= np.arange(1, n)
+    rising = 0.5 * series[:, :1] * angle + 0.5 * dst(np.roll(np.where(np.arange(n), series, 0.0), -1), type=3)
+    floor = model.constants.s_squared
+    columns = (floor + x, width, density, error / math.pi, features.imag / math.pi, rising, w, u)
+    return [Nodes(*row) for row in zip(*columns, strict=True)]
 
 
-def _between(angle: Array, old: Array, values: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Linear interpolation of complex values."""
-    return np.interp(angle, old, values.real) + 1j * np.interp(angle, old, values.imag)
+def _mapped(low: float, high: float, angle: Array) -> tuple[Array, Array]:
+    """x and its derivative at angles."""
+    share, rate = np.sin(0.5 * angle) ** 2, 0.5 * np.sin(angle)
+    if low == 0.0:
+        return high * share, high * rate
+    span = math.log(high / low)
+    x = low * np.exp(span * share)
+    return x, span * rate * x
+
+
+def _resampled(values: Complex, n: int) -> Complex:
+    """Values (k, m) at m midpoints of the angle at n >= m midpoints.
+
+    Through an edge the solution goes on as its conjugate: in the angle the logarithm has an even real part and an odd
+    imaginary part, apart from whole half-turns at the ends.
+    """
+    logs = np.log(values)
+    first, last = (np.pi * np.round(logs.imag[:, [k]] / np.pi) for k in (0, -1))
+    line, fine = (first + (last - first) * (np.arange(m) + 0.5) / m for m in (values.shape[1], n))
+    even = idct(dct(logs.real, norm="forward"), n=n, norm="forward")
+    odd = idst(dst(logs.imag - line, norm="forward"), n=n, norm="forward")
+    return np.asarray(np.exp(even + 1j * (odd + fine)))

@@ -28,12 +28,14 @@ _ENDS = 34.0  # logistic range of the samples: exp(-34) of the arc from its ends
 _DEPTH = 8  # how often an arc is refined where two folds may hide between samples
 _ZOOM = 33
 _HALVINGS = 18
-_TO_ROUNDING = 60  # halvings
+_TO_ROUNDING = 64  # halvings
 _CHUNK = 1 << 15
 _CENTRE = 4.0
 _MOST_DIPS = 256
 _NOISE = 1e-13
 _SAME = 1e-11
+_EPS = float(np.finfo(float).eps)
+_BESIDE = 1e-6  # rate beside a branch point whose sign is rounding
 
 
 class FoldPoints(NamedTuple):
@@ -105,31 +107,47 @@ def _special(model: ScoreModel) -> tuple[Array, Array]:
     sigma2, psi_n = law.sigma2, model.psi_n
     low, high = values[:-1], values[1:]
 
-    def solved(start: float, slope: float, charges: Array, low: Array, high: Array, first: Array) -> Array:
-        rows = max(1, _CHUNK // values.size)
-
-        def f(y: Array) -> Array:
-            with np.errstate(all="ignore"):
-                parts = [(1.0 / (y[k : k + rows, None] - values)) @ charges for k in range(0, y.size, rows)]
-            return start + slope * y + np.concatenate(parts)
-
-        return _halved(f, low, high, first, _TO_ROUNDING)
-
     branch = []
     for level in (-1.0, 1.0) if model.alpha else (0.0,):
         # beta = 2 level sqrt(alpha); at y = 0 this is (b - level v/sqrt(psi_n))^2/A, so two more are around zero.
         head = (c.b_squared + c.v_squared / psi_n - level * 2.0 * np.sqrt(model.alpha)) / c.A + sigma2 / psi_n
         starts, ends = np.concatenate([[-head, 0.0], low]), np.concatenate([[0.0, values[0]], high])
         first = np.append(-1.0, np.ones(values.size))
-        branch.append(-solved(head, 1.0, weights * values**2 / psi_n, starts, ends, first))
+        branch.append(-_secular(values, weights * values**2 / psi_n, (head, 1.0), starts, ends, first))
     starts, ends = np.append(-sigma2 / psi_n, low), np.append(values[0], high)
-    silent = -solved(psi_n, 0.0, weights * values, starts, ends, np.ones(values.size))
+    silent = -_secular(values, weights * values, (psi_n, 0.0), starts, ends, np.ones(values.size))
     return np.sort(np.concatenate([-values, [0.0], silent])), np.sort(np.concatenate(branch))
 
 
-def _halved(f: Callable[[Array], Array], low: Array, high: Array, first: Array, times: int) -> Array:
-    """Roots of f between low and high, by halving; `first` is its sign at low."""
-    for _ in range(times):
+def _secular(values: Array, charges: Array, line: tuple[float, float], low: Array, high: Array, first: Array) -> Array:
+    """Solutions y of ``line[0] + line[1] y + sum_i charges_i/(y - values_i) = 0`` between low and high.
+
+    `first` is the sign at low.  Newton's method, and halving where it would leave the interval.
+    """
+    low, high, found = low.copy(), high.copy(), 0.5 * (low + high)
+    live, rows = np.arange(found.size), max(1, _CHUNK // values.size)
+    for _ in range(_TO_ROUNDING):
+        y, parts = found[live], []
+        with np.errstate(all="ignore"):
+            for k in range(0, y.size, rows):
+                near = 1.0 / (y[k : k + rows, None] - values)
+                parts.append((near @ charges, (near * near) @ charges))
+            total, steep = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+            value = line[0] + line[1] * y + total
+            newton = y - value / (line[1] - steep)
+        same = np.sign(value) == first[live]
+        low[live], high[live] = np.where(same, y, low[live]), np.where(same, high[live], y)
+        inside = (newton > low[live]) & (newton < high[live])
+        found[live] = np.where(inside, newton, 0.5 * (low[live] + high[live]))
+        live = live[np.abs(found[live] - y) > _EPS * np.abs(y)]
+        if not live.size:
+            break
+    return found
+
+
+def _halved(f: Callable[[Array], Array], low: Array, high: Array, first: Array) -> Array:
+    """Roots of f between low and high, roughly, by halving; `first` is its sign at low."""
+    for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         same = np.sign(f(middle)) == first
         low, high = np.where(same, middle, low), np.where(same, high, middle)
@@ -177,14 +195,17 @@ def _candidates(model: ScoreModel) -> tuple[Array, Array]:
     # Denser in the middle of an arc, and still a few per e-fold towards its ends.
     s = np.tile(_ENDS * np.sinh(np.linspace(-_CENTRE, _CENTRE, n)) / np.sinh(_CENTRE), (low.size, 1))
     roots = (1, -1) if model.alpha else (-1,)
+    sheets = _rates(model, _place(low, high, s), roots)
     found = [
         part
-        for root, (w, rate) in zip(roots, _rates(model, _place(low, high, s), roots), strict=True)
+        for root, (w, rate) in zip(roots, sheets, strict=True)
         for part in _on_sheet(model, root, low, high, s, w, rate)
     ]
-    # A fold may sit at a branch point, between the sheets.
-    if model.alpha and branch.size:
-        Y = branch[np.abs(branch[:, None] - poles).min(1) > 0.0]
+    # At a branch point the curve goes on from one sheet to the other, and a fold may sit between their last samples.
+    for end, side in ((low, 0), (high, -1)) if model.alpha else ():
+        one, other = (rate[:, side] for _, rate in sheets)
+        passed = (one * other > 0.0) & (np.minimum(np.abs(one), np.abs(other)) > _BESIDE)
+        Y = end[np.isin(end, branch)[:, 0] & ~np.isin(end, poles)[:, 0] & ~passed, 0]
         found.append((Y, -0.5 * model.beta(Y, model.averages(Y)[1]) / model.alpha))
     Y, w = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Y, w
@@ -204,7 +225,7 @@ def _on_sheet(
         def rates(at: Array, arc: tuple[Array, Array] = arc) -> Array:
             return _rates(model, _place(*arc, at), (root,))[0][1]
 
-        at = _halved(rates, s[row, k][:, None], s[row, k + 1][:, None], np.sign(a[row, k])[:, None], _HALVINGS)
+        at = _halved(rates, s[row, k][:, None], s[row, k + 1][:, None], np.sign(a[row, k])[:, None])
         Y = _place(*arc, at)[:, 0]
         here = _rates(model, Y, (root,))[0][0]
         rises = _moves_up(model, Y, here)

@@ -182,10 +182,11 @@ class Training:
         n = 2 * math.ceil(0.5 * max(_DIGITS / rho, 32.0))
         turn = rho + 1j * (2.0 * math.pi * (np.arange(n) + 0.5) / n)
         z = np.exp(0.5 * (high + low) + focus * np.cosh(turn))
-        levels = self.model.at(z)
-        T, _ = _two_resolvents(self.model, levels.w, levels.u)
+        upper = self.model.at(z[: n // 2])  # the other half is conjugate to it, backwards
+        w, u, features = (np.append(part, part[::-1].conj()) for part in (upper.w, upper.u, upper.features))
+        T, _ = _two_resolvents(self.model, w, u)
         weight = z * focus * np.sinh(turn) / n
-        return z, -self.model.constants.b_squared * levels.features * weight, T * np.outer(weight, weight)
+        return z, -self.model.constants.b_squared * features * weight, T * np.outer(weight, weight)
 
     def _single(self, k: Array) -> Array:
         """``Tr V^T phi(U) V/d``."""
@@ -199,10 +200,9 @@ class Training:
             return np.ones(k.size), 0.0
         z, _, T = self._contour
         phi = -np.expm1(-k[:, None] * z) / z
-        double = np.einsum("ti,ij,tj->t", phi, T, phi, optimize=True)
-        # Every other node is a rule of half the digits.
-        half = 4.0 * np.einsum("ti,ij,tj->t", phi[:, ::2], T[::2, ::2], phi[:, ::2], optimize=True)
-        size = np.einsum("ti,ij,tj->t", np.abs(phi), np.abs(T), np.abs(phi), optimize=True)
+        double, some = _between(phi, T, phi), phi[:, ::2]
+        half = 4.0 * _between(some, T[::2, ::2], some)  # every other node is a rule of half the digits
+        size = _between(np.abs(phi), np.abs(T), np.abs(phi))
         error = np.abs(double - half) ** 2 / (1.0 + np.abs(double)) + np.abs(double.imag) + 4.0 * _EPS * size
         return 1.0 - 2.0 * self._single(k) + double.real, float(error.max(initial=0.0))
 
@@ -214,7 +214,7 @@ class Training:
         z, one, T = self._contour
         decay = np.exp(-k[:, None] * z)
         phi = -np.expm1(-k[:, None] * z) / z
-        double = 2.0 * np.einsum("ti,ij,tj->t", phi, T, decay, optimize=True)
+        double = 2.0 * _between(phi, T, decay)
         return np.asarray(k * (double - 2.0 * (decay @ one)).real)
 
 
@@ -253,6 +253,11 @@ def losses(model: ScoreModel, tau: ArrayLike) -> Losses:
     }
     score_error = (test - training.floor) / model.Delta
     return Losses(times, train, test, score_error, drop, error, missed, final, Status.CONVERGED)
+
+
+def _between(left: Any, T: Any, right: Any) -> Any:
+    """``sum_ij left_ti T_ij right_tj``."""
+    return ((left @ T) * right).sum(axis=1)
 
 
 def _origin(model: ScoreModel) -> Array:

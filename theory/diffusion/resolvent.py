@@ -48,6 +48,7 @@ _FACTOR = 0.15  # of the distance from the axis in one step
 _NEAR = 1e-9  # distance from the axis, in units of |x|, below which a step ends on it
 _BELOW = 1e-8  # how far q and m may seem below the axis, by rounding
 _STEPS = 400
+_SETTLED = 1e-6  # steps of Newton's method that no longer shrink from here on are rounding
 _CHUNK = 1 << 15  # numbers at once, which stay in cache
 
 
@@ -283,34 +284,35 @@ def _moments(model: ScoreModel, w: Complex, u: Complex) -> tuple[Complex, Comple
 def _newton(
     model: ScoreModel, x: Complex, w: Complex, u: Complex, most: int, *, enough: float = 1e-13
 ) -> tuple[Complex, Complex, Array]:
-    """Newton's method in ``(log w, log u)``; returns the size of the last step too.
+    """Newton's method in ``(log w, log u)``, at every point until its steps are rounding; returns the last steps too.
 
     Neither vanishes at a finite x, so nothing is singular in the gaps of the spectrum.
     """
     c, psi, psi_n = model.constants, model.psi_p, model.psi_n
     A, b2, v2 = c.A, c.b_squared, c.v_squared
-    p, r = np.log(w), np.log(u)
-    size = np.full(x.shape, np.inf)
+    found, size, live = np.log(np.stack([w, u])), np.full(x.shape, np.inf), np.arange(x.size)
     for _ in range(most):
         with np.errstate(all="ignore"):
-            w, u = np.exp(p), np.exp(r)
+            w, u = np.exp(found[:, live])
             g, lg, g2, lg2, llg2 = _moments(model, w, u)
             f = 1.0 / u - 1.0 - w * (A * lg + v2) / psi_n
-            h = v2 * u + (1.0 - g - psi) / w - x
+            h = v2 * u + (1.0 - g - psi) / w - x[live]
             f_p = -w * (A * lg2 + v2) / psi_n
             f_r = -1.0 / u + u * (A * w) ** 2 * llg2 / psi_n
             K2g2 = (A * u) ** 2 * llg2 + 2.0 * A * u * b2 * lg2 + b2 * b2 * g2
             h_p, h_r = psi / w - w * K2g2, v2 * u + A * u * lg2
-            det = f_p * h_r - f_r * h_p
-            dp, dr = (f_r * h - h_r * f) / det, (h_p * f - f_p * h) / det
-            step = np.maximum(np.abs(dp), np.abs(dr))
-            length = np.where(step > 0.5, 0.5 / step, 1.0)
-        moving = np.isfinite(step)
-        p, r = np.where(moving, p + length * dp, p), np.where(moving, r + length * dr, r)
-        size = np.where(moving, step, np.inf)
-        if (size < enough).all():
+            steps = np.stack([f_r * h - h_r * f, h_p * f - f_p * h]) / (f_p * h_r - f_r * h_p)
+            step = np.abs(steps).max(axis=0)
+            steps *= np.where(step > 0.5, 0.5 / step, 1.0)
+        moves = np.isfinite(step)
+        found[:, live[moves]] += steps[:, moves]
+        settled = (step < enough) | ((step < _SETTLED) & (step > 0.7 * size[live]))
+        size[live] = np.where(moves, step, np.inf)
+        live = live[moves & ~settled]
+        if not live.size:
             break
-    return np.exp(p), np.exp(r), size
+    w, u = np.exp(found)
+    return w, u, size
 
 
 def _physical(w: Complex, u: Complex) -> NDArray[np.bool_]:
@@ -320,15 +322,15 @@ def _physical(w: Complex, u: Complex) -> NDArray[np.bool_]:
 
 def _found(model: ScoreModel, x: Complex, start: tuple[Complex, Complex] | None) -> tuple[Complex, Complex, Array]:
     """Solutions ``(w, u)`` with the last Newton step."""
-    w, u, far = np.empty_like(x), np.empty_like(x), np.ones(x.shape, dtype=bool)
+    w, u, size, far = np.empty_like(x), np.empty_like(x), np.empty(x.shape), np.ones(x.shape, dtype=bool)
     if start is not None:
         w, u, size = _newton(model, x, *start, 12)
         # On the real axis the other sheet is real or reflected: only clearly complex solutions are safe from it.
         turned = np.maximum(np.maximum(w.imag / np.abs(w), -u.imag / np.abs(u)), x.imag / np.abs(x))
         far = ~((size < 1e-9) & _physical(w, u) & (turned > 1e-6))
     if far.any():
-        w[far], u[far] = _followed(model, x[far])
-    return _newton(model, x, w, u, 6)
+        w[far], u[far], size[far] = _newton(model, x[far], *_followed(model, x[far]), 6)
+    return w, u, size
 
 
 def _followed(model: ScoreModel, x: Complex) -> tuple[Complex, Complex]:
