@@ -1,4 +1,4 @@
-r"""Barriers between attractors, and the valleys that shallow ones form.
+r"""Barriers between attractors: the energy to climb on the way from one to another.
 
 Two attractors are joined by a path: up from one minimum against the descent of a memory of its basin, along a straight
 line to a memory of the other basin (both after one mean-shift step, which brings them near the valley floor), and
@@ -12,7 +12,6 @@ are sampled at nine points, so that bounds that are not `exact` carry an error o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from numerics.diffusion.energy import energies, local, softmax
 from numerics.diffusion.memories import Memories, Progress, beta_of, blocks
 from numerics.diffusion.minimum import rounding_of
 
-__all__ = ["Barriers", "barriers", "valleys"]
+__all__ = ["Barriers", "barriers"]
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -232,57 +231,3 @@ def _saddle(known: Memories, sigma: float, start: Array) -> tuple[Array, Array] 
         step = directions @ (parts / scale) + (here.shift - directions @ parts)
         x = x + step * min(1.0, 0.3 * sigma / float(np.linalg.norm(step)))
     return None
-
-
-def valleys(found: Attractors, walls: Barriers, depth: float) -> tuple[Integers, Array]:
-    """Group attractors that no barrier deeper than `depth` separates, and measure the groups.
-
-    Two attractors are of one valley if the shallower of them can be left for the other by climbing at most
-    ``depth/beta``.  The span of a valley is the extent of its minima and of those images of memories that lie at most
-    ``depth/beta`` above theirs.
-
-    Parameters
-    ----------
-    found : Attractors
-    walls : Barriers
-    depth : float
-        In units of 1/beta: the density falls by exp(-depth).
-
-    Returns
-    -------
-    label : (n,) int array
-        Valley of every attractor.
-    span : (v,) array
-        Extent of every valley.
-    """
-    n, step = len(found), depth / beta_of(found.sigma)
-    parent = np.arange(n)
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = int(parent[i])
-        return i
-
-    for (i, j), height in zip(walls.pairs, walls.saddles, strict=True):
-        if height - max(found.energy[i], found.energy[j]) <= step:
-            parent[root(int(i))] = root(int(j))
-    _, label = np.unique([root(i) for i in range(n)], return_inverse=True)
-    label = label.ravel()
-    low = walls.image_energy <= found.energy[walls.image_of] + step
-    points = np.concatenate([found.points, walls.images[low]])
-    belongs = np.concatenate([label, label[walls.image_of[low]]])
-    order = np.argsort(belongs, kind="stable")
-    edges = np.searchsorted(belongs[order], np.arange(label.max() + 2))
-    span = np.array([_span(points[order[a:b]]) for a, b in pairwise(edges)])
-    return label, span
-
-
-def _span(points: Array) -> float:
-    """Largest distance found from the point farthest from the first: the diameter, or a little less."""
-    far = points[0]
-    length = 0.0
-    for _ in range(3):
-        distance = np.linalg.norm(points - far, axis=1)
-        far, length = points[distance.argmax()], max(length, float(distance.max()))
-    return length

@@ -8,12 +8,23 @@ r"""Memorised, spurious, generalised: two rules, and thresholds that can be defe
 with S the memories and S' a synthetic set.  Nothing is asked of where the samples come from.
 
 *By barrier depth*, for attractors of the energy.  On a ring of many random memories, minima do not disappear with
-their number: they become shallow, and every one of them is a repeated end point, which the first rule calls spurious.
-So: an attractor is *generalised* if its valley at depth eps (in units of 1/beta) extends over more than 2 sigma (the
-distance at which two memories merge, so that it is longer than any one well) and the softmax at its minimum averages
-over at least 1/eps^2 memories, so that barriers below eps are the law of large numbers (the modulation of the energy is
-n_eff^(-1/2)/beta) and no accident of two neighbours; else *memorised* if it lies within delta_m of a memory; else
-*spurious*.
+their number: they become shallow, and every one of them is a repeated end point, which the first rule calls spurious;
+equally spaced ones all lie near memories, which the first rule calls memorised though the density runs freely from one
+to the next.  So classes are of valleys (`numerics.diffusion.valleys`): the valley of an attractor is what can be
+reached from it by climbing at most eps/beta.  An attractor is
+
+- *generalised* if its valley extends over more than 2 sigma (the distance at which two memories merge, so that it is
+  longer than any one well) and the softmax there averages over at least 1/eps^2 memories (and over 4), so that barriers
+  below eps are the law of large numbers (the energy is modulated by n_eff^(-1/2)/beta) and no accident of neighbours;
+- else *memorised* if one memory is within delta_m of every minimum of its valley, and memories within delta_m of the
+  attractor hold more than half of its softmax weight: it is theirs alone, and no average of others that comes near;
+- else *spurious*: several merged memories, a valley along few of them, a ledge from which a deeper well is reached.
+
+Two equal memories are thus spurious up to the distance where eps/beta parts them (3.0 sigma for eps = 1/2) and
+memorised beyond.  Above the collapse (sigma^2 larger than every eigenvalue of the data's covariance; on the ring
+sigma^2 > 1/2) one minimum is left, at the middle of the data.  It is generalised as long as the smoothed density there
+is more than 2 sigma wide, and then spurious: one well, no wider than the noise itself, that is no memory.  At such
+noise classes say nothing about the data.
 """
 
 from __future__ import annotations
@@ -26,9 +37,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics.diffusion.attractors import Attractors
-from numerics.diffusion.barriers import Barriers, valleys
-from numerics.diffusion.energy import participation
-from numerics.diffusion.memories import Memories, nearest_distances
+from numerics.diffusion.barriers import Barriers
+from numerics.diffusion.energy import local, neighbourhoods, participation
+from numerics.diffusion.memories import Memories, blocks, nearest_distances
+from numerics.diffusion.valleys import Valleys, valleys
 from theory.errors import InvalidInput
 
 __all__ = [
@@ -53,6 +65,8 @@ DEPTH = 0.5
 """Barriers below DEPTH/beta do not separate: the density on the path keeps 61 % of its value at the minimum."""
 
 _SPAN = 2.0  # in units of sigma: two equal memories merge into one well exactly where they are this near
+_MOST = 0.5  # of the weight
+_FEW = 4.0  # memories, however deep the barriers that are allowed
 _QUANTILE = 0.05
 _PART = 1.0 / 3.0
 _COPY = 1e-6
@@ -95,18 +109,18 @@ class Labels:
         0 memorised, 1 spurious, 2 generalised.
     distance : (n,) array
         To the nearest memory.
+    weight : (n,) array
+        Softmax weight that memories within delta_m hold.
     members : (n,) array
         Memories that the softmax at the minimum averages over, 1/sum w^2.
-    valley : (n,) int array
-    span : (n,) array
-        Extent of its valley.
+    valleys : Valleys
     """
 
     label: Integers
     distance: Array
+    weight: Array
     members: Array
-    valley: Integers
-    span: Array
+    valleys: Valleys
 
     def counts(self, weights: ArrayLike | None = None) -> dict[str, float]:
         """Number of attractors, or sum of weights, per class."""
@@ -251,11 +265,23 @@ def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: 
     -------
     Labels
     """
-    eps = checked_depth(depth)
-    valley, spans = valleys(found, walls, eps)
-    span = spans[valley]
+    low = valleys(found, walls, checked_depth(depth))
     distance = nearest_distances(found.points, known.points)
     members = participation(known, found.points, found.sigma)
-    wide = (span > _SPAN * found.sigma) & (members >= 1.0 / eps**2)
-    label = np.where(wide, GENERALISED, np.where(distance <= delta_m, MEMORISED, SPURIOUS)).astype(np.int64)
-    return Labels(label, distance, members, valley, span)
+    wide = (low.span > _SPAN * found.sigma) & (members >= max(_FEW, 1.0 / depth**2))
+    near = np.flatnonzero(distance <= delta_m)
+    weight, own = np.zeros(len(found)), np.zeros(len(found), dtype=bool)
+    places = found.points[near]
+    for i, x, chosen in zip(near.tolist(), places, neighbourhoods(known, places, found.sigma), strict=True):
+        at = local(known, x, found.sigma, chosen)
+        away = _distances(known, chosen, x)
+        weight[i] = at.w[away <= delta_m].sum()
+        memory = known.points[chosen[away.argmin()]]
+        own[i] = float(np.linalg.norm(found.points[low.members(i)] - memory, axis=1).max()) <= delta_m
+    label = np.where(wide, GENERALISED, np.where(own & (weight > _MOST), MEMORISED, SPURIOUS)).astype(np.int64)
+    return Labels(label, distance, weight, members, low)
+
+
+def _distances(known: Memories, chosen: Integers, x: Array) -> Array:
+    parts = blocks(len(chosen), known.N)
+    return np.concatenate([np.linalg.norm(known.points[chosen[rows]] - x, axis=1) for rows in parts])

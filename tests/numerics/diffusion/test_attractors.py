@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from numerics.diffusion.attractors import attractors, grouped
-from numerics.diffusion.barriers import barriers, valleys
+from numerics.diffusion.barriers import barriers
 from numerics.diffusion.curvature import curvatures
 from numerics.diffusion.energy import energies
 from numerics.diffusion.memories import beta_of, circle, memories
 from numerics.diffusion.minimum import newton
+from numerics.diffusion.valleys import valleys
 from theory.diffusion.ring import equispaced_barrier, ring
 from theory.errors import InvalidInput
 
@@ -167,9 +168,9 @@ def test_a_thousand_equally_spaced_memories_are_one_flat_valley():
     found = attractors(known, sigma)
     assert found.flat.all()
     np.testing.assert_allclose(np.linalg.norm(found.points, axis=1), ring(beta_of(sigma)).radius, atol=1e-12)
-    label, span = valleys(found, barriers(known, found), 0.5)
-    assert label.max() == 0
-    assert span[0] == pytest.approx(2 * ring(beta_of(sigma)).radius, rel=1e-3)
+    low = valleys(found, barriers(known, found), 0.5)
+    assert (low.bottom == low.bottom[0]).all()
+    assert low.span == pytest.approx(2 * ring(beta_of(sigma)).radius, rel=1e-3)
 
 
 def test_a_single_attractor_has_no_barrier():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from numerics.diffusion.census import census
-from numerics.diffusion.classify import by_distance, propose_thresholds
+from numerics.diffusion.classify import CLASSES, by_distance, propose_thresholds
 from numerics.diffusion.curvature import curvatures
 from numerics.diffusion.data import read_data
 from numerics.diffusion.energy import participation
@@ -43,6 +45,111 @@ def sphere(K: int, N: int) -> np.ndarray:
 )
 def test_the_rule_by_barrier_holds_beyond_the_random_circle(data, sigma, class_of_all):
     assert (census(data, sigma, samples=2).labels.label == class_of_all).all()
+
+
+def counts(data: object, sigma: float, **options: Any) -> tuple[int, int, int]:
+    found = census(data, sigma, samples=2, **options).labels.counts()
+    return int(found["memorised"]), int(found["spurious"]), int(found["generalised"])
+
+
+def test_wells_that_the_density_runs_through_are_not_memorised():
+    """Nine equally spaced points at sigma = 0.5: all minima lie near memories, and nothing separates them."""
+    found = census(circle(9, equispaced=True), 0.5, samples=2)
+    assert (found.labels.distance < found.thresholds.delta_m).all()
+    assert found.walls.escape.max() < 1e-3
+    assert (found.labels.label == 1).all()
+    assert counts(circle(9, equispaced=True), 0.2) == (9, 0, 0)  # barriers of 0.77
+
+
+@pytest.mark.parametrize("depth", [0.1, 0.5, 2.0])
+def test_two_memories_are_memorised_from_where_the_barrier_reaches_the_depth(depth):
+    """At +-a, sigma = 1: minima at a y with y = tanh(a^2 y), and beta E = (x^2 + a^2)/2 - log(2 cosh(a x))."""
+
+    def barrier(a: float) -> float:
+        y = brentq(lambda y: math.tanh(a * a * y) - y, 1e-9, 1.0) if a > 1 else 0.0
+        return math.log(math.cosh(a * a * y)) - 0.5 * (a * y) ** 2
+
+    edge = brentq(lambda a: barrier(a) - depth, 1.0 + 1e-6, 9.0)
+    for a in (*np.linspace(0.8, edge - 1e-6, 12), edge + 1e-6, edge + 1.0):
+        n = 1 if a < 1 else 2
+        assert counts([[-a, 0.0], [a, 0.0]], 1.0, depth=depth) == ((2, 0, 0) if a > edge else (0, n, 0)), a
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.2, 0.35, 0.5, 0.6])
+def test_equally_spaced_points_are_of_one_class_that_rises_with_their_number(sigma):
+    seen = []
+    for K in (2, 3, 4, 6, 9, 14, 30, 90, 200):
+        found = counts(circle(K, equispaced=True), sigma)
+        assert sorted(found)[:2] == [0, 0]
+        seen.append(found.index(max(found)))
+    assert seen == sorted(seen)
+    assert set(seen) == {0, 1, 2}
+
+
+@pytest.mark.slow
+def test_of_nine_random_points_most_are_spurious_wherever_the_ring_is_seen():
+    """Fifty seeds each; near points merge first, and at small noise the far ones are still memories."""
+    share = {}
+    for sigma in (0.1, 0.2, 0.3, 0.4, 0.5):
+        found = np.array([counts(circle(9, seed=s), sigma) for s in range(50)]).sum(0)
+        share[sigma] = found / found.sum()
+    memorised = [x[0] for x in share.values()]
+    assert memorised == sorted(memorised, reverse=True)
+    assert memorised[0] > 0.5 > 0.01 > memorised[-1]
+    for sigma in (0.2, 0.3, 0.4, 0.5):
+        assert share[sigma].argmax() == 1
+        assert share[sigma][1] > 0.6
+
+
+def test_a_ledge_beside_a_deep_well_is_spurious_and_the_well_is_memorised():
+    """Twenty copies of one point, and a single one 4 sigma away: 0.2/beta to climb from one side, 3.2/beta back."""
+    repeated = memories([[0.0, 0.0]] * 20 + [[4.0, 0.0]], duplicates="count")
+    beside = census(repeated, 1.0, samples=2)
+    assert [len(beside.labels.valleys.members(i)) for i in (0, 1)] == [1, 2]
+    assert beside.labels.label.tolist() == [0, 1]
+    assert counts(memories([[0.0, 0.0]] * 20 + [[6.0, 0.0]], duplicates="count"), 1.0) == (2, 0, 0)
+
+
+def test_a_memory_in_the_middle_of_those_that_merged_is_not_memorised():
+    """Three in a row: the middle one is the only minimum from sigma^2 = 1/2 on, and soon an average of all."""
+    row = [[-1.0], [0.0], [1.0]]
+    assert counts(row, 0.3) == (3, 0, 0)
+    assert counts(row, 0.4) == (0, 3, 0)
+    merged = census(row, 1.5, samples=2)
+    assert merged.labels.distance[0] < 1e-12
+    assert merged.labels.weight[0] == pytest.approx(1.0 / (1.0 + 2.0 * math.exp(-0.5 / 1.5**2)))
+    assert merged.labels.label.tolist() == [1]
+
+
+def test_one_memory_beside_a_ring_belongs_to_it_or_not():
+    """At 4 sigma it is a ledge of the ring (barrier 0.2), at 5 sigma a memory (1.0), and the ring is a ring."""
+    for distance, label in ((4.0, 1), (5.0, 0)):
+        found = census(np.concatenate([circle(300, equispaced=True), [[1.0 + distance * 0.2, 0.0]]]), 0.2, samples=2)
+        alone = np.flatnonzero(found.found.points[:, 0] > 1.5)
+        assert found.labels.label[alone].tolist() == [label]
+        assert (np.delete(found.labels.label, alone) == 2).all()
+
+
+@pytest.mark.parametrize(("N", "K"), [(2, 60), (5, 80)])
+def test_gaussian_clouds_are_memorised_then_mixed_then_smooth(N, K):
+    cloud = np.random.default_rng(1).standard_normal((K, N))
+    shares = [census(cloud, s, samples=2).fractions()["basins"] for s in np.geomspace(0.01, 0.8, 7)]
+    memorised, spurious, smooth = (np.array([x[name] for x in shares]) for name in CLASSES)
+    assert (np.diff(memorised) <= 0.0).all()
+    assert memorised[0] > 0.9
+    assert 0 < spurious.argmax() < 6
+    assert spurious.max() > 0.25 + max(spurious[0], spurious[-1])
+    assert smooth[-1] > 0.9
+    wide = census(cloud, 2.5, samples=2)  # wider than the cloud: one well
+    assert wide.labels.label.tolist() == [1]
+
+
+def test_images_of_digits_are_memorised_then_mixed_then_smooth():
+    pytest.importorskip("sklearn")
+    digits = read_data("digits", K=60)
+    for sigma, name in ((0.2, "memorised"), (0.6, "spurious"), (0.8, "generalised")):
+        shares = census(digits, sigma, samples=2).fractions()["basins"]
+        assert max(shares, key=shares.get) == name
 
 
 def test_copies_leave_no_threshold():
