@@ -83,8 +83,8 @@ def threshold(
             ("saturates at lambda", found.lambda_sat),
             ("to alpha", found.alpha_sat),
         ]
-        if found.alpha_c_reason:
-            rows.insert(3, ("", found.alpha_c_reason))
+        if found.alpha_c_remark:
+            rows.insert(3, ("", found.alpha_c_remark))
         for key, value in data.get("order_parameters", {}).items():
             rows.append((key, value))
         for key, value in data.get("at_load", {}).items():

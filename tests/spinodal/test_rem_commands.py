@@ -28,7 +28,7 @@ def test_a_load_and_an_overlap(spinodal: Callable) -> None:
     half = spinodal("threshold", "rem", "--ensemble", "gaussian", "--lambda", "3", "--overlap", "0.4", "--json").data
     assert half["alpha_1"] == pytest.approx(0.08, abs=1e-13)
     assert half["alpha_c"] is None
-    assert "overlap" in half["alpha_c_reason"]
+    assert "overlap" in half["alpha_c_remark"]
 
 
 def test_hidden_manifold(spinodal: Callable) -> None:

@@ -26,22 +26,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.continuation import StopReason, trace
-from theory.diffusion.activations import Activation, activation
-from theory.diffusion.constants import gaussian_constants
-from theory.diffusion.latent_channel import ChannelAverages, channel_averages
-from theory.diffusion.overlap_laws import EPS, Cumulant, Ensemble, Root
+from theory.diffusion.activations import Activation
+from theory.diffusion.latent_channel import ChannelAverages, channel_averages, normal_rule, normalised
+from theory.diffusion.overlap_laws import EPS, AllPatterns, Cumulant, Ensemble, Root
+from theory.diffusion.weak_patterns import WeakPatterns
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Linearised, Problem, Status
 from theory.saddle import Roots, solve
 
-__all__ = ["HiddenManifold", "hidden_manifold", "normalised"]
+__all__ = ["HiddenManifold", "hidden_manifold"]
 
 Array = NDArray[np.float64]
 FIRST, LAST = 2, 7  # levels of the quadrature on which roots are polished
@@ -50,68 +50,13 @@ START = 0.02  # lambda from which saddle points are followed, at most
 
 
 @dataclass(frozen=True)
-class Normalised:
-    """An activation scaled to E act^2 = 1, with its Hermite constants.
-
-    Attributes
-    ----------
-    name : str
-    function : callable
-    kappa_0, kappa_1 : float
-        E act and E z act.
-    kinks : tuple of float
-    error : float
-        Error of the normalisation.
-    """
-
-    name: str
-    function: Callable[[Array], Array] = field(compare=False)
-    kappa_0: float
-    kappa_1: float
-    kinks: tuple[float, ...]
-    error: float
-
-
-def normalised(choice: str | Activation | Callable[[Array], Any]) -> Normalised:
-    """Scale an activation to unit second moment.
-
-    Raises
-    ------
-    InvalidInput
-        If it is unknown, has no second moment, or grows so fast that ``exp(lambda xi.xi_1)`` has no mean.
-
-    Examples
-    --------
-    >>> round(normalised("tanh").kappa_1, 9)
-    0.964608689
-    """
-    act = activation(choice)
-    constants = gaussian_constants(act, t=0.5, sigma2=1.0)  # at sigma2 = 1 pre-activations have variance 1 at every t
-    scale = math.sqrt(constants.second_moment)
-    far = np.array([-1e4, 1e4])
-    if np.abs(act(far)).max() / scale > 1e-2 * far[1] ** 2:
-        raise InvalidInput(
-            f"activation '{act.name}' grows like x^2 or faster, so that exp(lambda xi.xi_1) has no mean; use one that "
-            "grows slower, such as tanh, erf or relu."
-        )
-    kinks = tuple(float(k) for k in act.pieces(9.0).kinks)
-    return Normalised(
-        act.name,
-        lambda x: act(x) / scale,
-        constants.mu0 / scale,
-        constants.a / scale,
-        kinks,
-        constants.error / scale**2,
-    )
-
-
-@dataclass(frozen=True)
 class Saddle:
-    """The saddle point at one lambda: (m, r, V), zeta and zeta' with errors."""
+    """The saddle point at one lambda: (m, r, V), zeta and zeta' with errors, and the replicon (positive: stable)."""
 
     lam: float
     x: Array
     cumulant: Cumulant
+    replicon: float
 
 
 def _solved(problem: Problem, x: Array, parameter: float, *, last: bool) -> Roots | None:
@@ -249,7 +194,10 @@ class HiddenManifold:
             slope_error = abs(one.slope - two.slope) + two.slope_error + float(linear)
             if error <= TARGET * (1.0 + abs(two.value)) and slope_error <= 10.0 * TARGET * (1.0 + abs(two.slope)):
                 break
-        return Saddle(lam, x, Cumulant(two.value, two.slope, error, slope_error))
+        curved = self._averages(tuple(map(float, x)), lam, level).curved
+        return Saddle(
+            lam, x, Cumulant(two.value, two.slope, error, slope_error), 1.0 - float(x[2]) ** 2 * curved / self.gamma
+        )
 
     def at(self, lam: float) -> Saddle:
         """The saddle point at lambda, followed from lambda = 0.
@@ -261,7 +209,7 @@ class HiddenManifold:
         """
         if lam <= 0.0:
             zero = np.array([0.0, 0.0, 1.0])
-            return Saddle(0.0, zero, Cumulant(0.0, self.act.kappa_0**2 * self.overlap, 0.0, EPS))
+            return Saddle(0.0, zero, Cumulant(0.0, self.act.kappa_0**2 * self.overlap, 0.0, EPS), 1.0)
         if lam not in self._known:
             start = max((s for s in self._known.values() if s.lam < lam), key=lambda s: s.lam, default=None)
             if start is None:
@@ -310,6 +258,42 @@ class HiddenManifold:
             If it was not reached.
         """
         return self._lambda_where("rate", alpha)
+
+    def largest_slope(self) -> float:
+        """Supremum of zeta' if queries could be followed perfectly; 1 for an activation of constant modulus."""
+        if self.overlap < 1.0:
+            return math.inf
+        x, w = normal_rule(0.05, 9.0, self.act.kinks)
+        y, far = self.act.function(x), self.act.function(np.linspace(-1e4, 1e4, 20001))
+        return round(float(w @ np.maximum(y * far.max(), y * far.min())), 9)
+
+    def all_patterns(self, lam: float) -> AllPatterns:
+        """Load up to which the weakest pattern is retrieved.
+
+        Raises
+        ------
+        NotConverged
+            If its saddle point was not reached.
+        """
+        if not self.act.odd:
+            return AllPatterns(
+                None,
+                None,
+                f"alpha_c is derived for odd activations only: weak patterns of '{self.act.name}' share a direction",
+            )
+        saturation = None if self.largest_slope() <= 1.0 else self.saturation(1.0).value
+        begin = lam if saturation is None else min(lam, saturation)
+        found = WeakPatterns(self.gamma, self.act).weakest(lam, self.at(begin).x, saturation)
+        details = {
+            "lambda": found.lam,
+            "tilt": found.tilt,
+            "norm": found.R,
+            "replicon": found.replicon,
+            "apart": found.apart,
+            "rs_stable": found.replicon > 0.0 and found.apart > 0.0,
+        }
+        remark = "" if found.apart > 0.0 else "a lower bound: weak patterns of the same features overlap"
+        return AllPatterns(found.alpha_c, found.error, remark, {"weakest_pattern": details})
 
     def _lambda_where(self, wanted: str, value: float) -> Root:
         """Follow the saddle point in lambda until the fourth equation is passed, then solve all four."""
@@ -368,17 +352,24 @@ def hidden_manifold(
     law = HiddenManifold(gamma, act, overlap=overlap)
 
     def report(lam: float) -> dict[str, Any]:
-        out: dict[str, Any] = {"gamma": law.gamma, "activation": law.act.name}
-        out |= {"kappa_0": law.act.kappa_0, "kappa_1": law.act.kappa_1, "assumes": "replica symmetry"}
-        known = law._known.get(lam)
-        if known is not None:
-            m, r, V = map(float, known.x)
-            out["order_parameters"] = {"m": m, "q_0": r + m * m, "q_d": r + m * m + V}
-        return out
+        known = law.at(lam)
+        m, r, V = map(float, known.x)
+        return {
+            "gamma": law.gamma,
+            "activation": law.act.name,
+            "kappa_0": law.act.kappa_0,
+            "kappa_1": law.act.kappa_1,
+            "assumes": "replica symmetry",
+            "order_parameters": {"m": m, "q_0": r + m * m, "q_d": r + m * m + V},
+            "replicon": known.replicon,
+            "rs_stable": known.replicon > 0.0,
+        }
 
     return Ensemble(
         "hidden-manifold",
         lambda lam: law.at(lam).cumulant,
+        largest_overlap=law.largest_slope(),
+        all_patterns=law.all_patterns,
         corrupted=lambda m: hidden_manifold(gamma, act, overlap=m),
         saturation=law.saturation,
         condensation=law.condensation,

@@ -14,19 +14,95 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.diffusion.activations import Activation, activation
+from theory.diffusion.constants import gaussian_constants
+from theory.errors import InvalidInput
 from theory.quadrature import gauss_legendre
 
-__all__ = ["ChannelAverages", "NormalRule", "channel_averages", "inner_nodes", "normal_rule"]
+__all__ = [
+    "ChannelAverages",
+    "LogAverages",
+    "NormalRule",
+    "Normalised",
+    "channel_averages",
+    "inner_nodes",
+    "log_averages",
+    "normal_rule",
+    "normalised",
+]
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
 NEGLIGIBLE = 1e-19  # weight of an outer node
 CHUNK = 4096  # outer nodes at once, so that arrays stay in cache
+ODD = np.linspace(0.0, 12.0, 1201)  # where an activation is compared with its mirror image
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """An activation scaled to E act^2 = 1, with its Hermite constants.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+    kappa_0, kappa_1 : float
+        E act and E z act.
+    kinks : tuple of float
+    error : float
+        Error of the normalisation.
+    """
+
+    name: str
+    function: Callable[[Array], Array] = field(compare=False)
+    kappa_0: float
+    kappa_1: float
+    kinks: tuple[float, ...]
+    error: float
+
+    @property
+    def odd(self) -> bool:
+        """Whether ``act(-x) = -act(x)``."""
+        return bool(np.array_equal(self.function(ODD), -self.function(-ODD)))
+
+
+def normalised(choice: str | Activation | Callable[[Array], Any]) -> Normalised:
+    """Scale an activation to unit second moment.
+
+    Raises
+    ------
+    InvalidInput
+        If it is unknown, has no second moment, or grows so fast that ``exp(lambda xi.xi_1)`` has no mean.
+
+    Examples
+    --------
+    >>> round(normalised("tanh").kappa_1, 9)
+    0.964608689
+    """
+    act = activation(choice)
+    constants = gaussian_constants(act, t=0.5, sigma2=1.0)  # at sigma2 = 1 pre-activations have variance 1 at every t
+    scale = math.sqrt(constants.second_moment)
+    far = np.array([-1e4, 1e4])
+    if np.abs(act(far)).max() / scale > 1e-2 * far[1] ** 2:
+        raise InvalidInput(
+            f"activation '{act.name}' grows like x^2 or faster, so that exp(lambda xi.xi_1) has no mean; use one that "
+            "grows slower, such as tanh, erf or relu."
+        )
+    kinks = tuple(float(k) for k in act.pieces(9.0).kinks)
+    return Normalised(
+        act.name,
+        lambda x: act(x) / scale,
+        constants.mu0 / scale,
+        constants.a / scale,
+        kinks,
+        constants.error / scale**2,
+    )
 
 
 class NormalRule(NamedTuple):
@@ -79,8 +155,8 @@ class ChannelAverages(NamedTuple):
     ----------
     value : float
         E g.
-    A, B, C, slope : float
-        E u_1 g', E g'^2, E g'' and E dg/dlambda.
+    A, B, C, slope, curved : float
+        E u_1 g', E g'^2, E g'', E dg/dlambda and E g''^2.
     dA, dB, dC, d_slope : (4,) array
         Their derivatives in (m, r, V, lambda).
     """
@@ -90,6 +166,7 @@ class ChannelAverages(NamedTuple):
     B: float
     C: float
     slope: float
+    curved: float
     dA: Array
     dB: Array
     dC: Array
@@ -138,28 +215,69 @@ def channel_averages(
     weight = np.outer(w1, field.w)
     row, column = np.nonzero(weight > NEGLIGIBLE)
     weight, y, u1, h = weight[row, column], y[row], u1[row], field.x[column]
-    total = np.zeros(21)
+    total = np.zeros(22)
     for start in range(0, y.size, CHUNK):
         part = slice(start, start + CHUNK)
-        total += _sums(act, y[part], u1[part], h[part], weight[part], (m, r, V, lam), step, reach, kinks)
-    return ChannelAverages(*total[:5].tolist(), *np.split(total[5:], 4))
+        n = log_averages(act, y[part], m * u1[part] + math.sqrt(r) * h[part], V, lam, rule=(step, reach), kinks=kinks)
+        total += [float(weight[part] @ row) for row in _rows(n, u1[part])]
+    return ChannelAverages(*total[:6].tolist(), *np.split(total[6:], 4))
 
 
-def _sums(
+def _rows(n: LogAverages, u_1: Array) -> tuple[Array, ...]:
+    """The 22 averages, not yet averaged."""
+    g1, g2 = n.g1, n.g2
+    return (
+        *(n.g, u_1 * g1, g1 * g1, g2, n.t, g2 * g2),
+        *(u_1**2 * g2, 0.5 * u_1 * n.g3, u_1 * n.g1_V, u_1 * n.t1),
+        *(2.0 * u_1 * g1 * g2, g2 * g2 + g1 * n.g3, 2.0 * g1 * n.g1_V, 2.0 * g1 * n.t1),
+        *(u_1 * n.g3, 0.5 * n.g4, n.g2_V, n.t2),
+        *(u_1 * n.t1, 0.5 * n.t2, n.t_V, n.t_lam),
+    )
+
+
+class LogAverages(NamedTuple):
+    """g and its derivatives at outer nodes, ``t = dg/dlambda`` and its derivatives; (B,) arrays.
+
+    Digits are derivatives in omega, V and lam those in V and lambda.
+    """
+
+    g: Array
+    g1: Array
+    g2: Array
+    g3: Array
+    g4: Array
+    g1_V: Array
+    g2_V: Array
+    t: Array
+    t1: Array
+    t2: Array
+    t_V: Array
+    t_lam: Array
+
+
+def log_averages(
     act: Function,
     y: Array,
-    u_1: Array,
-    h: Array,
-    weight: Array,
-    at: tuple[float, float, float, float],
-    step: float,
-    reach: float,
-    kinks: tuple[float, ...],
-) -> Array:
-    """Contributions of some outer nodes to the 21 averages."""
-    m, r, V, lam = at
-    omega = m * u_1 + math.sqrt(r) * h
-    u, w = inner_nodes(omega, V, step, reach, kinks)
+    omega: Array,
+    V: float,
+    lam: float,
+    *,
+    rule: tuple[float, float],
+    kinks: tuple[float, ...] = (),
+) -> LogAverages:
+    """``g = log E_u exp(lambda y act(omega + sqrt(V) u))`` with its derivatives.
+
+    Parameters
+    ----------
+    act : callable
+    y, omega : (B,) array
+    V, lam : float
+    rule : (float, float)
+        Step and reach of the nodes u.
+    kinks : tuple of float
+        Where `act` is not smooth.
+    """
+    u, w = inner_nodes(omega, V, *rule, kinks)
     root = math.sqrt(V)
     a = act(omega[:, None] + root * u)
     exponent = (lam * y)[:, None] * a
@@ -189,11 +307,4 @@ def _sums(
     t, t1 = y * a0, y * (a1 - z1 * a0)
     t2 = y * (a2 - 2.0 * z1 * a1 - z2 * a0 + 2.0 * z1 * z1 * a0)
     t_V, t_lam = 0.5 * y * (a2 - a0 * z2), y * y * (aa - a0 * a0)
-    rows = (
-        *(value, u_1 * g1, g1 * g1, g2, t),
-        *(u_1**2 * g2, 0.5 * u_1 * g3, u_1 * g1_V, u_1 * t1),
-        *(2.0 * u_1 * g1 * g2, g2 * g2 + g1 * g3, 2.0 * g1 * g1_V, 2.0 * g1 * t1),
-        *(u_1 * g3, 0.5 * g4, g2_V, t2),
-        *(u_1 * t1, 0.5 * t2, t_V, t_lam),
-    )
-    return np.array([float(weight @ row) for row in rows])
+    return LogAverages(value, g1, g2, g3, g4, g1_V, g2_V, t, t1, t2, t_V, t_lam)

@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.diffusion.activations import Activation
-from theory.diffusion.hidden_manifold import normalised
 from theory.diffusion.information import Information, Value
-from theory.diffusion.latent_channel import inner_nodes, normal_rule
+from theory.diffusion.latent_channel import inner_nodes, normal_rule, normalised
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Linearised, Problem
 from theory.saddle import solve

@@ -17,7 +17,7 @@ import numpy as np
 from theory.errors import InvalidInput, nearest
 from theory.problem import Status
 
-__all__ = ["BINARY", "GAUSSIAN", "SPHERE", "Cumulant", "Ensemble", "Root", "ensemble"]
+__all__ = ["BINARY", "GAUSSIAN", "SPHERE", "AllPatterns", "Cumulant", "Ensemble", "Root", "ensemble"]
 
 EPS = float(np.finfo(float).eps)
 
@@ -39,6 +39,25 @@ class Root(NamedTuple):
     status: Status
 
 
+class AllPatterns(NamedTuple):
+    """The load up to which all patterns are retrieved.
+
+    Attributes
+    ----------
+    load, error : float or None
+        None where it is not derived.
+    remark : str
+        Why it is not, or in what sense it holds; empty where nothing is to be said.
+    details : dict
+        What else is known of the weakest pattern.
+    """
+
+    load: float | None
+    error: float | None
+    remark: str = ""
+    details: dict[str, Any] | None = None
+
+
 @dataclass(frozen=True)
 class Ensemble:
     """A law of patterns, as far as the random-energy theory sees it.
@@ -52,13 +71,10 @@ class Ensemble:
         Up to where it is known (the end of a table).
     largest_overlap : float
         The supremum of ``zeta'``, which is not reached: 1 where all patterns have squared norm exactly N.
-    norm_rate : callable or None
-        ``rho -> (1/N) log`` of one over the probability of squared norm rho N, for rho <= 1; None where it is not
-        derived, and where all norms are equal (`equal_norms`).
-    with_norm : callable or None
-        ``rho ->`` the Ensemble seen from a pattern of squared norm rho N.
     equal_norms : bool
         All patterns have squared norm N, so that all are retrieved where one is.
+    all_patterns : callable or None
+        ``lambda -> AllPatterns``, where norms fluctuate; None where that is not derived.
     gap : callable or None
         ``lambda -> lambda - zeta``, where that is known without the cancellation at large lambda.
     corrupted : callable or None
@@ -76,9 +92,8 @@ class Ensemble:
     cumulant: Callable[[float], Cumulant]
     largest_lambda: float = math.inf
     largest_overlap: float = math.inf
-    norm_rate: Callable[[float], float] | None = None
-    with_norm: Callable[[float], Ensemble] | None = None
     equal_norms: bool = False
+    all_patterns: Callable[[float], AllPatterns] | None = None
     gap: Callable[[float], float] | None = None
     corrupted: Callable[[float], Ensemble] | None = None
     saturation: Callable[[float], Root] | None = None
@@ -204,17 +219,19 @@ def _check_law(law: Ensemble) -> None:
         )
 
 
-def _gaussian(rho: float) -> Ensemble:
-    """Independent Gaussian components, seen from a pattern of squared norm rho N."""
+def _gaussian(lam: float) -> Cumulant:
+    value = 0.5 * lam * lam
+    return Cumulant(value, lam, EPS * value, EPS * lam)
 
-    def cumulant(lam: float) -> Cumulant:
-        value, slope = 0.5 * rho * lam * lam, rho * lam
-        return Cumulant(value, slope, EPS * value, EPS * slope)
 
-    def norm_rate(r: float) -> float:
-        return 0.5 * (r - 1.0 - math.log(r))
+def _all_gaussian(lam: float) -> AllPatterns:
+    """The pattern of smallest squared norm rho is lost where ``rho c/2`` is its rate ``(rho - 1 - log rho)/2``."""
+    from scipy.special import lambertw
 
-    return Ensemble("gaussian", cumulant, norm_rate=norm_rate, with_norm=_gaussian)
+    c = 1.0 if lam >= 1.0 else lam * (2.0 - lam)
+    x = 1.0 + float(lambertw((c - 1.0) / math.e).real)  # -log rho, of order sqrt(2c) where lambda is small
+    load = 0.5 * c * math.exp(-x)
+    return AllPatterns(load, 4.0 * EPS * load / x)
 
 
 def _sphere(lam: float) -> Cumulant:
@@ -245,7 +262,7 @@ def _binary_gap(lam: float) -> float:
     return lam - _binary(lam).value if lam < 0.5 else math.log(2.0) - math.log1p(math.exp(-2.0 * lam))
 
 
-GAUSSIAN = _gaussian(1.0)
+GAUSSIAN = Ensemble("gaussian", _gaussian, all_patterns=_all_gaussian)
 SPHERE = Ensemble("sphere", _sphere, largest_overlap=1.0, equal_norms=True, gap=_sphere_gap)
 BINARY = Ensemble("binary", _binary, largest_overlap=1.0, equal_norms=True, gap=_binary_gap)
 

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from theory.diffusion.overlap_laws import EPS, Ensemble, Root
+from theory.diffusion.overlap_laws import EPS, AllPatterns, Ensemble, Root
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Status
 
@@ -257,8 +257,8 @@ class Capacity:
         The lambda from which alpha_1 does not grow any more, and the value it keeps; None if it grows for ever.
     alpha_c, alpha_c_error : float or None
         Load up to which all patterns are retrieved (m = 1); None if it is not derived.
-    alpha_c_reason : str
-        Why not.
+    alpha_c_remark : str
+        Why not, or in what sense it holds.
     status : Status
     """
 
@@ -273,7 +273,7 @@ class Capacity:
     alpha_sat: float | None
     alpha_c: float | None
     alpha_c_error: float | None
-    alpha_c_reason: str
+    alpha_c_remark: str
     status: Status
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -281,8 +281,8 @@ class Capacity:
         """Plain numbers under the names of the command line."""
         data = {k: v for k, v in self.__dict__.items() if k != "details"}
         data["lambda"] = data.pop("lam")
-        if not data["alpha_c_reason"]:
-            del data["alpha_c_reason"]
+        if not data["alpha_c_remark"]:
+            del data["alpha_c_remark"]
         return {"model": "rem", **data, "status": self.status.value, "convention": CONVENTION, **self.details}
 
 
@@ -318,7 +318,7 @@ def capacity(law: Ensemble, lam: float, *, overlap: float = 1.0) -> Capacity:
     load, error, condensed, at = _load(law, lam, overlap)
     star = condensation(law, load) if load > 0.0 and not condensed else None
     sat = None if at.value is None else rate(law, overlap)
-    alpha_c, alpha_c_error, reason = _all_patterns(law, lam, overlap, load, error)
+    every = _all_patterns(law, lam, overlap, load, error)
     return Capacity(
         ensemble=law.name,
         lam=lam,
@@ -329,11 +329,12 @@ def capacity(law: Ensemble, lam: float, *, overlap: float = 1.0) -> Capacity:
         lambda_star=at.value if condensed else (star.lambda_star if star is not None else None),
         lambda_sat=at.value,
         alpha_sat=None if sat is None else sat.value,
-        alpha_c=alpha_c,
-        alpha_c_error=alpha_c_error,
-        alpha_c_reason=reason,
+        alpha_c=every.load,
+        alpha_c_error=every.error,
+        alpha_c_remark=every.remark,
         status=Status.CONVERGED,
-        details={} if law.report is None else law.report(lam),
+        details=({} if law.report is None else law.report(lam if at.value is None else min(lam, at.value)))
+        | (every.details or {}),
     )
 
 
@@ -359,26 +360,14 @@ def _load(law: Ensemble, lam: float, m: float) -> tuple[float, float, bool, Root
     return lam * m - c.value, c.error + 2.0 * EPS * lam * m, False, at
 
 
-def _all_patterns(
-    law: Ensemble, lam: float, m: float, load: float, error: float
-) -> tuple[float | None, float | None, str]:
-    """Load up to which the pattern of smallest norm, too, is retrieved, its error, or why it is not known."""
+def _all_patterns(law: Ensemble, lam: float, m: float, load: float, error: float) -> AllPatterns:
+    """Load up to which the weakest pattern, too, is retrieved."""
     if m < 1.0:
-        return None, None, "the capacity of all patterns is that of undisturbed queries; leave the overlap at 1"
+        return AllPatterns(
+            None, None, "the capacity of all patterns is that of undisturbed queries; leave the overlap at 1"
+        )
     if law.equal_norms:
-        return load, error, ""
-    if law.norm_rate is None or law.with_norm is None:
-        return None, None, f"the norms of '{law.name}' patterns fluctuate with a rate that is not derived"
-    norm_rate, with_norm = law.norm_rate, law.with_norm
-
-    def excess(rho: float) -> float:
-        # exp(alpha N) patterns reach the norm rho at which the rate is alpha; it falls towards rho = 1.
-        return _load(with_norm(rho), lam, rho)[0] - norm_rate(rho)
-
-    found = increasing_root(excess, 0.25, largest=1.0, noise=lambda rho: 4.0 * EPS * (1.0 + abs(math.log(rho))))
-    if found.value is None or found.error is None:
-        return None, None, "no norm was found at which the weakest pattern is lost"
-    value = norm_rate(found.value)
-    h = 1e-6 * found.value
-    slope = abs(norm_rate(found.value + h) - norm_rate(found.value - h)) / (2.0 * h)
-    return value, slope * found.error + 4.0 * EPS, ""
+        return AllPatterns(load, error)
+    if law.all_patterns is None:
+        return AllPatterns(None, None, f"the norms of '{law.name}' patterns fluctuate with a rate that is not derived")
+    return law.all_patterns(lam)

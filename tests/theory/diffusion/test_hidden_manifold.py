@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from theory.diffusion.constants import gaussian_constants
-from theory.diffusion.hidden_manifold import HiddenManifold, hidden_manifold, normalised
-from theory.diffusion.latent_channel import channel_averages
+from theory.diffusion.hidden_manifold import HiddenManifold, hidden_manifold
+from theory.diffusion.latent_channel import channel_averages, normalised
 from theory.diffusion.rem import capacity, condensation, smallest_overlap
 from theory.errors import InvalidInput
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from theory.diffusion.collapse import collapse
-from theory.diffusion.hidden_manifold import normalised
 from theory.diffusion.information import linear_manifold_information
+from theory.diffusion.latent_channel import normalised
 from theory.diffusion.manifold_information import manifold_information
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Status

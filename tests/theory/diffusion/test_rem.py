@@ -135,7 +135,7 @@ def test_a_table_and_a_bare_function_give_what_the_closed_form_gives():
             assert abs(found.alpha_1 - exact.alpha_1) <= found.error + exact.error
             assert found.error < 1e-7
         assert found.alpha_c is None
-        assert "not derived" in capacity(law, 1.0).alpha_c_reason
+        assert "not derived" in capacity(law, 1.0).alpha_c_remark
 
 
 def test_a_short_table_says_so():
