@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,20 +78,18 @@ def spectrum(
     U = E act(W x_t/sqrt(d)) act(W x_t/sqrt(d))^T over n samples and all noise, p x p, for d -> infinity; a mode of
     eigenvalue l relaxes on tau = psi_p/(2 Delta l).  Bulks: 2 population, 1 noise, 3 hidden modes; merged ones as 3+1.
     """
-    from spinodal.drawing import FORMATS
-    from spinodal.results import write_spectrum
-    from spinodal.score_figure import draw_bulks
     from theory.diffusion.resolvent import ScoreModel
     from theory.diffusion.spectrum import score_spectrum
 
-    with ExitStack() as stack:
-        # Reserved before the work: an unwritable file is told at once, and nothing is left half-written.
-        draft = stack.enter_context(reserved(out, suffixes=(".nc",))) if out is not None else None
-        picture = stack.enter_context(reserved(figure, suffixes=FORMATS)) if figure is not None else None
+    with _drafts(out, figure) as (draft, picture):
         found = score_spectrum(ScoreModel(psi_p, psi_n, t, activation, sigma), points=points)
         if draft is not None:
+            from spinodal.results import write_spectrum
+
             write_spectrum(found, draft)
         if picture is not None:
+            from spinodal.score_figure import draw_bulks
+
             draw_bulks(found, picture)
     written = [str(path) for path in (out, figure) if path is not None]
     data = {**found.to_json(), "state": "gaussian-equivalent", "files": written}
@@ -127,9 +126,6 @@ def losses(
     """
     import numpy as np
 
-    from spinodal.drawing import FORMATS
-    from spinodal.loss_files import dataset
-    from spinodal.score_figure import draw_losses
     from theory.diffusion.losses import losses as of_training
     from theory.diffusion.resolvent import ScoreModel
     from theory.diffusion.spectrum import described
@@ -139,16 +135,18 @@ def losses(
         raise InvalidInput(f"points = {points} is not allowed; give a whole number from 2 to {_TAU_POINTS[1]}.")
     model = ScoreModel(psi_p, psi_n, t, activation, sigma)
     first, last = _range(model, tau_min, tau_max)
-    with ExitStack() as stack:
-        draft = stack.enter_context(reserved(out, suffixes=(".nc",))) if out is not None else None
-        picture = stack.enter_context(reserved(figure, suffixes=FORMATS)) if figure is not None else None
+    with _drafts(out, figure) as (draft, picture):
         found, scales = of_training(model, np.geomspace(first, last, points)), time_scales(model).to_json()
         parameters = {"psi_p": psi_p, "psi_n": psi_n, "t": t}
         head = {"model": "score", "parameters": parameters, **described(model)}
         head |= {"time_error" if key == "error" else key: value for key, value in scales.items() if key != "status"}
         if draft is not None:
+            from spinodal.loss_files import dataset
+
             dataset(found, head).to_netcdf(draft, engine="h5netcdf")
         if picture is not None:
+            from spinodal.score_figure import draw_losses
+
             draw_losses(found, head, picture)
     written = [str(path) for path in (out, figure) if path is not None]
     data = {**head, **found.to_json(), "files": written}
@@ -214,6 +212,20 @@ def times(
         table(console, f"training of {_heading(data)}", ("", ""), [*rows, ("status", found.status)])
 
     return Answer(data, show)
+
+
+@contextmanager
+def _drafts(out: Path | None, figure: Path | None) -> Iterator[tuple[Path | None, Path | None]]:
+    """Files reserved before the work: an unwritable one is told at once, and nothing is left half-written."""
+    with ExitStack() as stack:
+        draft = picture = None
+        if out is not None:
+            draft = stack.enter_context(reserved(out, suffixes=(".nc",)))
+        if figure is not None:
+            from spinodal.drawing import FORMATS
+
+            picture = stack.enter_context(reserved(figure, suffixes=FORMATS))
+        yield draft, picture
 
 
 def _range(model: ScoreModel, first: float | None, last: float | None) -> tuple[float, float]:
