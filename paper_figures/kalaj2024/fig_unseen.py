@@ -85,7 +85,7 @@ def draw(results: Results) -> Figure:
             axes.axhline(plateau, color="0.6", linewidth=0.6, zorder=0)
         if L is not None:
             axes.axvline(results.predictions[f"dense {L}"], color=colour, linestyle="--", linewidth=0.8, zorder=0)
-    panels[2].set_ylabel("overlap with the start")
+    figure.supylabel("overlap with the start", fontsize=panels[-1].xaxis.label.get_fontsize())
     panels[-1].set_xlabel(r"examples per spin  $\alpha$   ($\alpha_D=0.005$)")
     sizes = sorted({r.N for r in results.records["feature"]})
     figure.legend(handles=_handles(sizes), loc="outside upper center", ncols=2, fontsize=6.5)

@@ -15,7 +15,7 @@ from paper_figures.vector_thresholds.thresholds import ThresholdsOf
 from paper_figures.vectors import LineOf, MinimaOf, StepOf
 
 # Figures of other papers have their own tests.
-ENTRIES = [e for e in catalogue() if e.paper in ("negri2023", "kalaj2024")]
+ENTRIES = [e for e in catalogue() if e.paper not in ("pham2025", "bonnaire2025")]
 TINY = {
     "phase-diagram": {100: 6, 200: 4},
     "magnetisations": {200: 2, 400: 2},
@@ -66,8 +66,13 @@ def test_drawn_from_tiny_simulations(entry, tmp_path):
     assert width in (3.4, 7.0)
     assert pixels(files[1]) == (round(300 * width), round(300 * height))
     labelled = [axes.get_xlabel() + axes.get_ylabel() + axes.get_title(loc="left") for axes in figure.axes]
-    assert any(axes.get_xlabel() for axes in figure.axes)
     assert any("alpha" in text for text in labelled)
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    for place in (axes.get_subplotspec() for axes in panels):
+        assert place is not None
+    assert all(axes.get_xlabel() for axes in panels if axes.get_subplotspec().is_last_row())
+    of_all = figure.get_supylabel()
+    assert all(axes.get_ylabel() or of_all for axes in panels if axes.get_subplotspec().is_first_col())
     for axes in figure.axes:
         assert axes.has_data()
     texts = [t for t in figure.findobj(matplotlib.text.Text) if t.get_text() and t.get_visible()]
