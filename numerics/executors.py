@@ -174,12 +174,18 @@ class _Processes:
         self.pool = self._start()
 
     def _start(self) -> Any:
+        from multiprocessing import resource_tracker
+
+        from joblib.externals.loky.backend import resource_tracker as its_tracker
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
+        for tracker in (resource_tracker, its_tracker):  # here, because their start lets Ctrl-C through again
+            tracker.ensure_running()
         return ProcessPoolExecutor(self.workers, initializer=_worker, initargs=(os.getpid(),), env=ONE_THREAD)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        future: Future[Any] = self.pool.submit(function, *arguments)
+        with _uninterrupted():  # workers start here
+            future: Future[Any] = self.pool.submit(function, *arguments)
         return future
 
     def slots(self) -> int:
@@ -237,6 +243,22 @@ class _Dask:
 
     def _lost(self) -> NotConverged:
         return NotConverged(f"the connection to {self.name} is lost; finished tasks are recorded, so run again.")
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back from this thread, and for good from processes that it starts: they inherit the mask.
+
+    Otherwise Ctrl-C, which a terminal sends to all processes, kills those that are only just starting.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _worker(parent: int) -> None:

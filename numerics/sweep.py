@@ -318,6 +318,8 @@ class _Run:
         for block in self.running.values():
             self.store.release(block.name)
         self.running.clear()
+        if self.interrupted.is_set():  # which may be what ended it; all that is lost is run by the next run
+            return
         self.pool.restart()
         again = "its task is run again" if len(lost) == 1 else f"{len(lost)} tasks are run again, one at a time"
         self.tell(f"A worker process was killed, perhaps for want of memory; {again}.")

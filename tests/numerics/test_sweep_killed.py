@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from numerics import dataset
+from numerics.executors import local
 from numerics.plan_file import read_plan
 from numerics.sweep import fill, sweep
 from numerics.sweep_folder import SweepFolder, sweep_status
@@ -129,6 +130,28 @@ def test_the_first_interrupt_finishes_running_tasks(slow, tmp_path, workers, num
     assert 2 <= status.done < status.tasks
     assert (status.claimed, status.corrupt, _gone(process.pid)) == (0, 0, True)
     assert same(sweep(slow, out=out), sweep(slow, out=tmp_path / "alone"))
+
+
+def test_an_interrupt_while_workers_start_kills_none_of_them(slow, tmp_path, start):
+    process = start("sweep", slow, "--out", tmp_path / "out", "--workers", 2)
+    while process.poll() is None and len(_leftovers(process.pid)) < 4:  # itself, a helper and two workers
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Finishing the running tasks" in err
+    assert "memory" not in err
+    assert "Traceback" not in err
+    status = SweepFolder(tmp_path / "out").status()
+    assert err.endswith(f"Stopped: {status.done} of 24 tasks recorded; start it again to go on.\n")
+    assert (status.claimed, _gone(process.pid)) == (0, True)
+
+
+def test_processes_are_born_deaf_to_ctrl_c_and_this_one_is_not():
+    with local(2) as pool:
+        heard = pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result(timeout=60)
+    assert signal.SIGINT in heard
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_the_second_interrupt_stops_now(slow, tmp_path, start, await_records):
