@@ -248,14 +248,15 @@ def equispaced_barrier(beta: float, K: int) -> Barrier:
     Parameters
     ----------
     beta : float
-        1/(2 sigma^2) > 1, in units of the radius.
+        1/(2 sigma^2) > 1, in units of the radius; > 1/2 for two memories, which spread along a line only.
     K : int
         Number of memories, 2 or more.
 
     Raises
     ------
     InvalidInput
-        For numbers out of range, or where the memories have merged to a minimum at the centre.
+        For numbers out of range, or where the centre is a minimum: memories have merged there (three of them not quite
+        everywhere: for 0.915 < beta < 1 they have minima of their own beside it), and no saddle lies midway.
 
     Examples
     --------
@@ -264,16 +265,22 @@ def equispaced_barrier(beta: float, K: int) -> Barrier:
     (0.061985175819, 0.998648111, 0.939678259)
     """
     b, count = _beta(beta), whole_number("K", K, 2)
-    if b <= 1.0:
-        raise InvalidInput(f"beta = {b:g} is not allowed; without a ring there is no barrier, so give beta > 1.")
+    least = 0.5 if count == 2 else 1.0
+    if b <= least:
+        raise InvalidInput(
+            f"beta = {b:g} is not allowed with {count} memories; their centre is a minimum and no saddle lies midway, "
+            f"so give beta > {least:g}."
+        )
     found = ring(b)
-    kappa = 2.0 * b * found.radius
-    with mpmath.workdps(_DIGITS):
-        ratio = mpmath.besseli(count, kappa) / mpmath.besseli(0, kappa)
-        depth = -float(mpmath.log(ratio))
-        leading = float(4 * ratio / b)
-    if depth > _DEEP:
-        return Barrier(count, b, leading, leading * 1e-12, found.radius, found.radius)
+    depth = 0.0
+    if found.kind == "ring":
+        kappa = 2.0 * b * found.radius
+        with mpmath.workdps(_DIGITS):
+            ratio = mpmath.besseli(count, kappa) / mpmath.besseli(0, kappa)
+            depth = -float(mpmath.log(ratio))
+            leading = float(4 * ratio / b)
+        if depth > _DEEP:
+            return Barrier(count, b, leading, leading * 1e-12, found.radius, found.radius)
     with mpmath.workdps(_DIGITS + int(depth / 2.0)):
         angles = (mpmath.mpf(0), mpmath.pi / count)
         starts = (mpmath.mpf(1), mpmath.cos(mpmath.pi / count))

@@ -7,7 +7,8 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from scipy.special import i0e, i1e
+from scipy.optimize import brentq
+from scipy.special import i0e, i1e, ive
 
 from theory.diffusion.ring import (
     crossover_load,
@@ -108,6 +109,65 @@ def test_the_barrier_of_many_points_is_its_leading_term():
         assert equispaced_barrier(beta, K).height == pytest.approx(leading, rel=1e-6)
     assert equispaced_barrier(beta, 2000).height < 1e-300
     assert equispaced_barrier(500.0, 40).height == pytest.approx(4 / 500 * math.exp(-1600 / 2000), rel=0.35)
+
+
+def test_two_memories_have_a_barrier_before_there_is_a_ring():
+    """E on the line: r^2 + 1 - log cosh(2 beta r)/beta; r = tanh(2 beta r), and the saddle is the centre."""
+    found = equispaced_barrier(0.7, 2)
+    r = brentq(lambda r: r - math.tanh(1.4 * r), 0.1, 1.0)
+    assert found.minimum == pytest.approx(r, abs=1e-12)
+    assert abs(found.saddle) < 1e-15
+    assert found.height == pytest.approx(math.log(math.cosh(1.4 * r)) / 0.7 - r**2, rel=1e-9)
+    assert equispaced_barrier(0.5001, 2).height < 1e-5
+    for beta, K in ((0.5, 2), (1.0, 3), (1.0, 4)):
+        with pytest.raises(InvalidInput, match="no saddle lies midway"):
+            equispaced_barrier(beta, K)
+
+
+def test_three_memories_keep_minima_beside_the_centre_down_to_where_the_documentation_says():
+    """On a memory's ray r = (1 - u)/(1 + 2u) with u = exp(-3 beta r): two roots appear at min y/(3 f(y))."""
+    y = np.linspace(0.2, 3.0, 2801)
+    u = np.exp(-y)
+    assert (y / 3.0 / ((1 - u) / (1 + 2 * u))).min() == pytest.approx(0.915, abs=0.0005)
+
+
+# Worked out apart, at other parameters: the mean over the sphere as an integral over its latitude.
+@pytest.mark.parametrize(
+    ("beta", "N"), [(1.37, 2), (47.0, 2), (1.51, 3), (25.0, 3), (7.7, 10), (60.0, 10), (73.0, 100)]
+)
+def test_the_minimum_is_that_of_an_integral_over_latitudes(beta, N):
+    found = ring(beta, N=N)
+
+    def slope_and_energy(R):
+        """Derivative of E by the mean cosine, and E, by Gauss-Legendre quadrature in double precision."""
+        node, weight = np.polynomial.legendre.leggauss(4000)
+        angle = 0.5 * math.pi * (node + 1.0)
+        law = 0.5 * math.pi * weight * np.sin(angle) ** (N - 2)
+        tilted = law * np.exp(2 * beta * R * (np.cos(angle) - 1.0))
+        mean = (tilted * np.cos(angle)).sum() / tilted.sum()
+        return 2 * (R - mean), R**2 + 1 - 2 * R - math.log(tilted.sum() / law.sum()) / beta
+
+    R = brentq(lambda R: slope_and_energy(R)[0], 0.5 * found.radius, 1.0, xtol=1e-15)
+    assert found.radius == pytest.approx(R, abs=1e-11)
+    assert found.energy == pytest.approx(slope_and_energy(R)[1], abs=1e-12)
+
+
+def test_minima_by_root_finding_are_as_many_as_rice_says():
+    """Sums of 20000 random memories as Fourier series at R*: zeros of the derivative, 200 draws, 5.5 errors."""
+    beta, draws = 7.0, 200
+    R, rng = ring(beta).radius, np.random.default_rng(5)
+    order = np.arange(1, 31)
+    grid = np.linspace(0.0, 2.0 * np.pi, 2001)
+    waves = np.exp(1j * np.outer(grid, order)) * (1j * order)
+    counts = []
+    for _ in range(draws):
+        phase = np.exp(1j * rng.uniform(0.0, 2.0 * np.pi, 20_000))
+        sums = np.array([(phase**m).sum() for m in order])
+        slope = (waves @ (ive(order, 2 * beta * R) * sums.conj())).real
+        counts.append(int(((slope[:-1] > 0.0) & (slope[1:] <= 0.0)).sum()))
+    error = float(np.std(counts, ddof=1)) / math.sqrt(draws)
+    assert error < 0.1
+    assert abs(np.mean(counts) - rice_minima(beta, R=R)) < 5.5 * error
 
 
 def ring_weights(K, beta, draws, seed):
