@@ -55,22 +55,32 @@ def threshold(
 ) -> Answer:
     """Loads alpha = log(P)/N up to which an exponential Hopfield network retrieves its patterns, for N -> infinity.
 
-    Patterns have squared norm N; alpha_1 is for one typical pattern, alpha_c for all of them.  Numbers are in nats.
+    Patterns have squared norm N; alpha_1 is for one typical pattern, alpha_c for all of them.  Numbers are in nats.  A
+    hidden manifold, xi = act(F z/sqrt(D)) with E act^2 = 1, is replica-symmetric (rs_stable says whether that is
+    locally stable); its alpha_c is for odd activations, and a lower bound where the answer says that weak patterns
+    overlap.
     """
+    from numerics.progress import reporting
     from theory.diffusion import rem
 
     law = _law(ensemble, gamma, activation, table_file)
-    found = rem.capacity(law, lam, overlap=overlap)
-    data: dict[str, Any] = found.to_json()
+    with reporting("threshold rem") as report:
+        report("capacities", 0, 2)
+        found = rem.capacity(law, lam, overlap=overlap)
+        data: dict[str, Any] = found.to_json()
+        if alpha is not None:
+            at = rem.condensation(law, alpha)
+            basin = rem.smallest_overlap(law, lam, alpha, tell=lambda m: report(f"basin, overlap {m:.4g}", 1, 2))
     if alpha is not None:
-        at = rem.condensation(law, alpha)
         data["at_load"] = {
             "alpha": alpha,
             "retrieved": alpha < found.alpha_1,
             "lambda_star": at.lambda_star,
             "lambda_star_error": at.lambda_star_error,
             "eps_star": at.eps_star,
-            "m_min": rem.smallest_overlap(law, lam, alpha) if law.corrupted is None else None,
+            "m_min": basin.value,
+            "m_min_error": basin.error,
+            "m_min_status": basin.status.value,
         }
 
     def show(out: Console) -> None:
@@ -85,10 +95,11 @@ def threshold(
         ]
         if found.alpha_c_remark:
             rows.insert(3, ("", found.alpha_c_remark))
-        for key, value in data.get("order_parameters", {}).items():
-            rows.append((key, value))
-        for key, value in data.get("at_load", {}).items():
-            rows.append((f"at the load: {key.replace('_', ' ')}", value))
+        rows += list(data.get("order_parameters", {}).items())
+        if "replicon" in data:
+            rows.append(("replicon", data["replicon"]))
+        for part, words in (("weakest_pattern", "weakest pattern"), ("at_load", "at the load")):
+            rows += [(f"{words}: {key.replace('_', ' ')}", value) for key, value in data.get(part, {}).items()]
         rows += [("", ""), ("status", found.status), ("convention", data["convention"])]
         table(out, f"capacity for {found.ensemble} patterns at lambda = {lam:g}, overlap {overlap:g}", ("", ""), rows)
 

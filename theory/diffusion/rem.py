@@ -23,6 +23,7 @@ C. Lucibello, M. Mezard, Phys. Rev. Lett. 132, 077301 (2024).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -199,43 +200,68 @@ def condensation(law: Ensemble, alpha: float) -> Condensation:
     return Condensation(alpha, found.value, found.error, law.cumulant(found.value).slope, found.status)
 
 
-def noise(law: Ensemble, lam: float, alpha: float) -> float:
-    """``phi = lim (1/N) log sum_mu exp(lambda x.xi_mu)`` over the patterns that have no overlap with the query.
+def noise(law: Ensemble, lam: float, alpha: float) -> tuple[float, float]:
+    """``phi = lim (1/N) log sum_mu exp(lambda x.xi_mu)`` over patterns without overlap with the query, and its error.
 
     Examples
     --------
     >>> from theory.diffusion.overlap_laws import GAUSSIAN
-    >>> noise(GAUSSIAN, 0.5, 0.32), round(noise(GAUSSIAN, 2.0, 0.32), 12)
+    >>> noise(GAUSSIAN, 0.5, 0.32)[0], round(noise(GAUSSIAN, 2.0, 0.32)[0], 12)
     (0.445, 1.6)
     """
     _positive("lambda", lam)
     c = law.cumulant(lam) if lam <= law.largest_lambda else None
     if c is not None and lam * c.slope - c.value <= alpha:
-        return alpha + c.value
-    eps = condensation(law, alpha).eps_star
-    assert eps is not None
-    return lam * eps
+        return alpha + c.value, c.error + EPS * alpha
+    star = condensation(law, alpha)
+    assert star.lambda_star is not None
+    c = law.cumulant(star.lambda_star)
+    # The rate of eps_* is alpha, and its slope lambda_*.
+    return lam * c.slope, lam * (c.slope_error + c.error / star.lambda_star + 2.0 * EPS * c.slope)
 
 
-def smallest_overlap(law: Ensemble, lam: float, alpha: float) -> float | None:
-    """Smallest overlap m from which a pattern is retrieved at a load, ``phi/lambda``; None if that is above 1.
+def smallest_overlap(law: Ensemble, lam: float, alpha: float, *, tell: Callable[[float], None] | None = None) -> Root:
+    """Smallest overlap m from which a pattern is retrieved at a load, ``phi/lambda``.
+
+    NO_SOLUTION where that is above 1: not even the pattern itself is retrieved.
+
+    Parameters
+    ----------
+    law : Ensemble
+    lam, alpha : float
+    tell : callable or None
+        Called with every overlap that is tried, where corrupted queries see another law.
 
     Raises
     ------
     InvalidInput
-        For numbers out of range, and for ensembles in which a corrupted query sees another law.
+        For numbers out of range.
+    NotConverged
+        If the ensemble's table is too short, or its saddle point was not reached.
 
     Examples
     --------
     >>> from theory.diffusion.overlap_laws import SPHERE
-    >>> round(smallest_overlap(SPHERE, 3.0, 0.2), 12)
+    >>> round(smallest_overlap(SPHERE, 3.0, 0.2).value, 12)
     0.574177632762
     """
-    if law.corrupted is not None:
-        raise InvalidInput(f"m_min is not derived for '{law.name}', whose corrupted queries see another law; give m.")
     _positive("alpha", alpha)
-    m = noise(law, lam, alpha) / lam
-    return m if m <= 1.0 else None
+    _positive("lambda", lam)
+    if law.corrupted is not None:
+        seen_from = law.corrupted
+
+        @functools.cache
+        def loads(m: float) -> tuple[float, float, bool, Root]:
+            if tell is not None:
+                tell(m)
+            return _load(seen_from(m), lam, m)
+
+        return increasing_root(
+            lambda m: loads(m)[0] - alpha, min(1.0, 2.0 * math.sqrt(alpha)), largest=1.0, noise=lambda m: loads(m)[1]
+        )
+    value, error = noise(law, lam, alpha)
+    m = value / lam
+    return Root(m, error / lam, Status.CONVERGED) if m <= 1.0 else Root(None, None, Status.NO_SOLUTION)
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,23 @@ def test_a_disturbed_query_of_linear_patterns():
     assert found.value == pytest.approx(0.5 * lam**2 * (1 + m * m / gamma), rel=1e-9)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("alpha", "lam"), [(0.05, 0.25), (0.14, 2.0), (0.2, 1.0)])
+def test_smallest_overlap_of_linear_patterns(alpha, lam):
+    """alpha = lambda m - (lambda^2/2)(1 + m^2/gamma), which saturates where lambda = m/(1 + m^2/gamma)."""
+    gamma = 0.5
+    roots = np.roots([lam**2 / (2 * gamma), -lam, lam**2 / 2 + alpha])
+    m = math.sqrt(2 * alpha / (1 - 2 * alpha / gamma))
+    if m / (1 + m * m / gamma) > lam:
+        m = float(roots.real.min())
+    found = smallest_overlap(hidden_manifold(gamma, "linear"), lam, alpha)
+    if m <= 1:
+        assert found.value == pytest.approx(m, rel=1e-9)
+        assert abs(found.value - m) <= 3 * found.error + 1e-12
+    else:
+        assert found.value is None
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -137,7 +154,7 @@ def test_a_disturbed_query_of_linear_patterns():
         (lambda: hidden_manifold(math.nan), "gamma = nan"),
         (lambda: hidden_manifold(1.0, "tanhh"), "did you mean 'tanh'"),
         (lambda: hidden_manifold(1.0, lambda x: x**3), "grows like"),
-        (lambda: smallest_overlap(hidden_manifold(1.0), 1.0, 0.1), "give m"),
+        (lambda: smallest_overlap(hidden_manifold(1.0), 1.0, -0.1), "alpha = -0.1"),
         (lambda: capacity(hidden_manifold(1.0), -1.0), "lambda = -1"),
     ],
 )

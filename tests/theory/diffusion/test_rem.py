@@ -65,8 +65,11 @@ def test_a_disturbed_query_is_lost_at_the_rate_of_its_overlap_when_lambda_is_lar
 @pytest.mark.parametrize("m", [0.35, 0.8])
 def test_smallest_overlap_inverts_the_load(law, lam, m):
     load = capacity(law, lam, overlap=m).alpha_1
-    assert smallest_overlap(law, lam, load) == pytest.approx(m, rel=1e-12)
-    assert noise(law, lam, load) == pytest.approx(lam * m, rel=1e-12)
+    found = smallest_overlap(law, lam, load)
+    assert found.value == pytest.approx(m, rel=1e-12)
+    assert found.error < 1e-13
+    assert noise(law, lam, load)[0] == pytest.approx(lam * m, rel=1e-12)
+    assert smallest_overlap(law, lam, 1.1 * capacity(law, lam).alpha_1).status is Status.NO_SOLUTION
 
 
 @pytest.mark.parametrize(("law", "s"), [(law, RATES[law.name]) for law in LAWS], ids=lambda x: getattr(x, "name", ""))
