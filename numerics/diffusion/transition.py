@@ -13,12 +13,7 @@ from numerics.files import folder
 from numerics.store import Store
 from theory.errors import InvalidInput, whole_number
 
-__all__ = [
-    "fulfil",
-    "generalise",
-    "planned",
-    "recorded",
-]
+__all__ = ["fulfil", "generalise", "planned", "recorded"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -33,6 +28,7 @@ def planned(
     key: str | None = None,
     sigma: float | None = None,
     samples: int = 256,
+    probes: int = 16,
     delta_m: float | None = None,
     delta_s: float | None = None,
     training: Training | None = None,
@@ -57,7 +53,7 @@ def planned(
     trials = [
         Trial(
             source, k, score, sigma=sigma, seed=whole_number("seed", seed, 0, 2**62) + r, samples=samples,
-            delta_m=delta_m, delta_s=delta_s, training=training or Training(),
+            probes=probes, delta_m=delta_m, delta_s=delta_s, training=training or Training(),
         )
         for k in sorted(set(K or default_loads(source)))
         for score in scores
@@ -79,6 +75,7 @@ def generalise(
     key: str | None = None,
     sigma: float | None = None,
     samples: int = 256,
+    probes: int = 16,
     delta_m: float | None = None,
     delta_s: float | None = None,
     training: Training | None = None,
@@ -104,6 +101,8 @@ def generalise(
         Noise at which samples end; None: 0.05 of the data's extent.
     samples : int
         Samples per trial, at least.
+    probes : int
+        Samples of each class whose critical noise, basin volume and curvature are measured.
     delta_m, delta_s : float or None
         Distances within which a sample is memorised, or repeats another; None: from the data.
     training : Training or None
@@ -130,8 +129,8 @@ def generalise(
     (1.0, True)
     """
     trials = planned(
-        data, K, scores=scores, repeats=repeats, seed=seed, key=key, sigma=sigma, samples=samples, delta_m=delta_m,
-        delta_s=delta_s, training=training,
+        data, K, scores=scores, repeats=repeats, seed=seed, key=key, sigma=sigma, samples=samples, probes=probes,
+        delta_m=delta_m, delta_s=delta_s, training=training,
     )  # fmt: skip
     if place is not None:
         return fulfil(trials, Path(place), progress=progress)

@@ -3,7 +3,7 @@ r"""Critical time, basin volume and curvature of memorised, spurious and general
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from numerics.diffusion.classify import CLASSES
 from numerics.diffusion.generalisation import Generalisation
-from paper_figures.pham2025.panels import COLOURS, MARKERS, against
+from paper_figures.pham2025.panels import COLOURS, MARKERS, per_class
 from paper_figures.pham2025.trials import CIRCLE, DIGITS, WIDE, exact, network
 from paper_figures.plan import Results, Sizes, Spec
 from paper_figures.style import letter
@@ -66,7 +66,7 @@ def draw(results: Results) -> Figure:
                 _spectra(axes, found["digits exact"], found["digits network"])
                 continue
             for score, filled in (("exact", False), ("network", True)):
-                _per_class(axes, found[f"{data} {score}"], what, filled=filled)
+                per_class(axes, found[f"{data} {score}"], what, filled=filled)
     for axes in rows[:, 0]:
         axes.set_yscale("log")
     for axes, mark in zip(rows.ravel(), "abcdef", strict=True):
@@ -97,19 +97,3 @@ def _spectra(axes: Axes, exact: Sequence[Generalisation], network: Sequence[Gene
                 axes.plot(np.arange(1, len(y) + 1), y, dashes, color=COLOURS[name], linewidth=0.9, label=label)
     axes.set(xlabel="number of the eigenvalue", ylabel="curvature, digits")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12))
-
-
-def _per_class(axes: Axes, records: Sequence[Generalisation], what: str, *, filled: bool) -> None:
-    for shift, name in enumerate(CLASSES):
-        K, value, error = against(records, f"{what} {name}", least=5)
-        look: dict[str, Any] = {"color": COLOURS[name], "linestyle": "-" if filled else "--"}
-        axes.errorbar(
-            K * np.exp(0.05 * (shift - 1)),
-            value,
-            yerr=error,
-            fmt=MARKERS[name],
-            markerfacecolor=COLOURS[name] if filled else "white",
-            linewidth=0.6,
-            elinewidth=0.7,
-            **look,
-        )

@@ -14,7 +14,7 @@ from numerics.diffusion.classify import CLASSES
 from numerics.diffusion.generalisation import Generalisation
 from numerics.diffusion.order import against
 
-__all__ = ["COLOURS", "MARKERS", "against", "class_handles", "fractions"]
+__all__ = ["COLOURS", "MARKERS", "against", "class_handles", "fractions", "per_class"]
 
 Array = NDArray[np.float64]
 
@@ -33,6 +33,23 @@ def fractions(axes: Axes, records: Sequence[Generalisation], *, pale: bool = Fal
             axes.plot(K, value, **look)
     axes.set_xscale("log")
     axes.set(ylim=(-0.04, 1.04), xlabel="training points $K$")
+
+
+def per_class(axes: Axes, records: Sequence[Generalisation], what: str, *, filled: bool = True, least: int = 5) -> None:
+    """A measurement of every class against K, where at least so many samples were probed."""
+    for shift, name in enumerate(CLASSES):
+        K, value, error = against(records, f"{what} {name}", least=least)
+        look: dict[str, Any] = {"color": COLOURS[name], "linestyle": "-" if filled else "--"}
+        axes.errorbar(
+            K * np.exp(0.05 * (shift - 1)),
+            value,
+            yerr=error,
+            fmt=MARKERS[name],
+            markerfacecolor=COLOURS[name] if filled else "white",
+            linewidth=0.6,
+            elinewidth=0.7,
+            **look,
+        )
 
 
 def class_handles(*, lines: bool = True) -> list[Line2D]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from numerics.files import folder, reserved
 from numerics.progress import reporting
-from spinodal.commands.answers import OK, Answer, plain, say, table
+from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, plain, rounded, say, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from numerics.diffusion.generalisation import Generalisation, Trial
 
 __all__ = ["generalise"]
+
+_COARSE = 0.1
+"""Fraction of samples that may change class with half the steps of the sampler; those taken err a third as often."""
 
 
 def generalise(
@@ -42,6 +46,9 @@ def generalise(
     repeats: Annotated[int, typer.Option("--repeats", help="Training sets per K, with seeds one after another.")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="First seed: training set, network, samples.")] = 0,
     samples: Annotated[int, typer.Option("--samples", help="Samples per trial, at least.")] = 256,
+    probes: Annotated[
+        int, typer.Option("--probes", help="Samples of each class whose basins and curvature are measured.")
+    ] = 16,
     steps: Annotated[int, typer.Option("--steps", help="Training steps of a network.")] = 3000,
     width: Annotated[int, typer.Option("--width", help="Neurons per hidden layer.")] = 128,
     depth: Annotated[int, typer.Option("--depth", help="Hidden layers.")] = 3,
@@ -86,7 +93,7 @@ def generalise(
         raise InvalidInput("--no-network and --no-exact leave no score; give one of them at most.")
     trials = planned(
         data, K, scores=[s for s, wanted in zip(SCORES, (exact, network), strict=True) if wanted], repeats=repeats,
-        seed=seed, key=key, sigma=sigma, samples=samples, delta_m=delta_m, delta_s=delta_s,
+        seed=seed, key=key, sigma=sigma, samples=samples, probes=probes, delta_m=delta_m, delta_s=delta_s,
         training=Training(steps=steps, width=width, depth=depth, threads=threads),
     )  # fmt: skip
     with ExitStack() as stack:
@@ -100,21 +107,38 @@ def generalise(
             from spinodal.generalisation_figure import draw_generalisation
 
             draw_generalisation(found, picture)
+        rows = [_row(trial, record) for trial, record in zip(trials, found, strict=True)]
+        coarse = [row["record"] for row in rows if row["status"] != "CONVERGED"]
         answer = {
             "kind": "generalisation",
             "data": data,
             "N": trials[0].N,
             "sigma": trials[0].noise,
-            "trials": [_row(trial, record) for trial, record in zip(trials, found, strict=True)],
+            "trials": rows,
             "orders": orders(found),
             "peaks": peaks(found),
-            "status": "CONVERGED",
+            "status": "MAX_ITERATIONS" if coarse else "CONVERGED",
             "folder": str(out),
             "files": [str(path) for path in (out / "generalise.json", figure) if path is not None],
         }
         with reserved(folder(out) / "generalise.json") as draft:
             draft.write_text(json.dumps(plain(answer), allow_nan=False, indent=1) + "\n")
-    return Answer(answer, lambda console: _show(console, answer), OK)
+    return Answer(
+        answer,
+        lambda console: _show(console, answer, found),
+        NOT_CONVERGED if coarse else OK,
+        _remark(coarse, len(rows)),
+    )
+
+
+def _remark(coarse: Sequence[str], count: int) -> str:
+    if not coarse:
+        return ""
+    return (
+        f"{len(coarse)} of {count} trials are not converged, such as {coarse[0]}: of its samples more than "
+        f"{_COARSE:.0%} change class with half the steps of the sampler, or attractors are "
+        "still moving; give a larger --sigma."
+    )
 
 
 def _row(trial: Trial, record: Generalisation) -> dict[str, Any]:
@@ -132,6 +156,8 @@ def _row(trial: Trial, record: Generalisation) -> dict[str, Any]:
         for name in CLASSES
         if name in record.spectra
     }
+    moving = "attractors_converged" in found and found["attractors_converged"].value < 1.0
+    coarse = "relabelled" in found and found["relabelled"].value > _COARSE
     return {
         "K": trial.K,
         "score": trial.score,
@@ -142,38 +168,60 @@ def _row(trial: Trial, record: Generalisation) -> dict[str, Any]:
         "thresholds": record.thresholds,
         "distance_quantiles": record.nearest,
         "loss": record.loss,
+        "status": "MAX_ITERATIONS" if moving or coarse else "CONVERGED",
         "record": trial.key,
     } | {name: found.get(name) for name in ("least_loss", "flow_error", "relabelled", "attractors_converged")}
 
 
-def _show(out: Console, answer: dict[str, Any]) -> None:
-    rows = answer["trials"]
+def _show(out: Console, answer: dict[str, Any], found: Sequence[Generalisation]) -> None:
+    """Means over the training sets of every K; single sets are in the JSON object."""
+    from numerics.diffusion.classify import CLASSES
+
+    rows, groups = answer["trials"], _groups(found)
     table(
         out,
         f"{answer['data']}: N = {answer['N']}, sigma = {answer['sigma']:.4g}",
-        ("K", "score", "seed", "memorised", "spurious", "generalised", "delta_m", "delta_s", "loss (least)"),
+        ("K", "score", "sets", *CLASSES, "delta_m", "delta_s"),
         [
             (
-                row["K"], row["score"], row["seed"],
-                *(f"{m.value:.3f}({_last(m.error)})" for m in row["fractions"].values()),
-                f"{row['thresholds'].delta_m:.3g}", f"{row['thresholds'].delta_s:.3g}",
-                None if row["loss"] is None else f"{row['loss']:.3f} ({row['least_loss'].value:.3f})",
+                K, score, len(of), *(_mean(of, name) for name in CLASSES),
+                *(f"{sum(getattr(r.thresholds, d) for r in of) / len(of):.3g}" for d in ("delta_m", "delta_s")),
             )
-            for row in rows
+            for (K, score), of in groups.items()
         ],
     )  # fmt: skip
     out.print()
-    lines = [
-        (row["K"], row["score"], row["seed"], name, at["t_c"].n, at["places"], *(_cell(at, w) for w in _PER_CLASS))
-        for row in rows
-        for name, at in row["classes"].items()
-    ]
+    nets = {K: of for (K, score), of in groups.items() if score == "network"}
+    if nets:
+        table(
+            out,
+            "networks: loss, that of the exact score, and what half the steps of the sampler change",
+            ("K", "loss", "exact", "error/sigma", "relabelled"),
+            [
+                (
+                    K, f"{sum(r.loss or 0.0 for r in of) / len(of):.3f}",
+                    *(_mean(of, name) for name in ("least_loss", "flow_error", "relabelled")),
+                )
+                for K, of in nets.items()
+            ],
+        )  # fmt: skip
+        out.print()
     table(
         out,
-        "means over n samples of each class at so many places; curvature of the softest direction",
-        ("K", "score", "seed", "class", "n", "places", *_PER_CLASS.values()),
-        lines,
-    )
+        "per class: samples probed (distinct places), means over samples, curvature of the softest direction",
+        ("K", "score", "class", "n", *_PER_CLASS.values()),
+        [
+            (
+                K, score, name,
+                f"{sum(r[f't_c {name}'].n for r in of if name in r.spectra)} "
+                f"({sum(len(r.values.get(f't_c {name}', ())) for r in of)})",
+                *(_mean(of, f"{what} {name}") for what in _PER_CLASS),
+            )
+            for (K, score), of in groups.items()
+            for name in CLASSES
+            if any(name in r.spectra for r in of)
+        ],
+    )  # fmt: skip
     out.print()
     _show_order(out, answer)
     table(out, "", ("", ""), [("thresholds", rows[0]["thresholds"].why), ("status", answer["status"])])
@@ -184,30 +232,31 @@ def _show(out: Console, answer: dict[str, Any]) -> None:
 def _show_order(out: Console, answer: dict[str, Any]) -> None:
     """The order of the classes over all training sets, and the spurious peak."""
     pooled = [o for o in answer["orders"] if o.K is None]
-    if pooled:
+    for score in dict.fromkeys(o.score for o in pooled):
         table(
             out,
-            "probability that the first class has the larger value (1/2: no difference), and whether it is significant",
-            ("quantity", "score", "first", "second", "probability", "z", "places", "verdict"),
+            f"{score} score: probability that the first class has the larger value; 1/2 without a difference",
+            ("quantity", "is larger in", "probability", "z", "places", "verdict"),
             [
                 (
-                    _PER_CLASS.get(o.quantity, "mean curvature"), o.score, o.above, o.below,
+                    _PER_CLASS.get(o.quantity, "mean curv."), f"{o.above} > {o.below}",
                     f"{o.superiority:.3f}({_last(o.error)})", "-" if o.z is None else f"{o.z:+.1f}",
                     f"{o.places[0]}, {o.places[1]}", o.verdict,
                 )
                 for o in pooled
+                if o.score == score
             ],
         )  # fmt: skip
         out.print()
     if answer["peaks"]:
         table(
             out,
-            "spurious samples are most frequent",
-            ("score", "at K", "fraction", "above the first K", "above the last K", "a peak"),
+            "where spurious samples are most frequent; by how many errors more than at the ends",
+            ("score", "at K", "fraction", "first K", "last K", "a peak"),
             [
                 (
-                    p.score, p.K, f"{p.fraction:.3f}({_last(p.error)})", f"{p.above_first:+.1f} errors",
-                    f"{p.above_last:+.1f} errors", p.verdict,
+                    p.score, p.K, f"{p.fraction:.3f}({_last(p.error)})", f"{p.above_first:+.1f}",
+                    f"{p.above_last:+.1f}", p.verdict,
                 )
                 for p in answer["peaks"]
             ],
@@ -218,10 +267,24 @@ def _show_order(out: Console, answer: dict[str, Any]) -> None:
 _PER_CLASS = {"t_c": "t_c", "log_volume": "log volume", "softest": "curvature"}  # the softest direction says most
 
 
+def _groups(found: Sequence[Generalisation]) -> dict[tuple[int, str], list[Generalisation]]:
+    out: dict[tuple[int, str], list[Generalisation]] = {}
+    for record in found:
+        out.setdefault((record.K, record.declared["score"]), []).append(record)
+    return out
+
+
+def _mean(records: Sequence[Generalisation], name: str) -> str:
+    """Mean over training sets with the error of its last digits."""
+    from numerics.diffusion.order import against
+
+    _, value, error = against(records, name)
+    if not len(value):
+        return "-"
+    text, spread = rounded(float(value[0]), float(error[0]) or None)
+    digits = spread.replace(".", "").lstrip("0")
+    return f"{text}({digits})" if spread != "-" else text
+
+
 def _last(error: float) -> str:
     return f"{round(1000 * error):d}"
-
-
-def _cell(at: dict[str, Any], what: str) -> str:
-    m = at.get(what)
-    return "-" if m is None else f"{m.value:.3g}" if m.error != m.error else f"{m.value:.3g}({m.error:.1g})"
