@@ -100,7 +100,7 @@ def _remark(answer: dict[str, Any]) -> str:
 
 def _covariance(data: str, sigma2: float | None, covariance: str | None, mean: str | None) -> Any:
     """The covariance of the data (of a class) that the options give."""
-    from spinodal.commands.arrays import read_array
+    from theory.arrays import read_array
     from theory.errors import InvalidInput
 
     if sigma2 is not None and covariance is not None:
@@ -116,7 +116,7 @@ def _covariance(data: str, sigma2: float | None, covariance: str | None, mean: s
 
 def _mean(mean: str) -> Any:
     """|m|, or the centres in a file."""
-    from spinodal.commands.arrays import read_array
+    from theory.arrays import read_array
 
     try:
         return float(mean)

@@ -122,7 +122,7 @@ def _law(ensemble: str | None, gamma: float | None, activation: str | None, tabl
             if value is not None:
                 raise InvalidInput(f"{flag} is for --ensemble hidden-manifold; leave it out, or name that ensemble.")
     if table_file is not None:
-        from spinodal.commands.arrays import read_array
+        from theory.arrays import read_array
 
         columns = read_array(table_file, "the table")
         if columns.ndim != 2 or columns.shape[1] != 2:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import read_array
 from theory.errors import InvalidInput
 
 __all__ = ["Population", "population"]
@@ -83,7 +84,9 @@ class Population:
         shares = (
             np.ones(values.size) if weights is None else _numbers(weights, "weights of Sigma's eigenvalues").ravel()
         )
-        if not values.size or values.size > _MOST or shares.shape != values.shape:
+        if not values.size:
+            raise InvalidInput("Sigma has no eigenvalues; give one or more.")
+        if values.size > _MOST or shares.shape != values.shape:
             raise InvalidInput(
                 f"{values.size} eigenvalues of Sigma with {shares.size} weights are not allowed; give as many of one "
                 f"as of the other, 1 to {_MOST}."
@@ -92,7 +95,7 @@ class Population:
             if not (np.isfinite(numbers_).all() and (numbers_ > 0.0).all()):
                 wrong = float(numbers_[~(np.isfinite(numbers_) & (numbers_ > 0.0))][0])
                 raise InvalidInput(
-                    f"Sigma has {what} {wrong:.6g}, which is not positive; give finite positive numbers (leave "
+                    f"Sigma has {what} {wrong:.6g}, which is not positive and finite; give positive numbers (leave "
                     "directions without variance out of the data)."
                 )
         for extreme in (float(values.min()), float(values.max())):
@@ -201,7 +204,11 @@ def population(choice: Any = 1.0) -> Population:
         try:
             choice = float(str(choice))
         except ValueError:
-            choice = _read(Path(choice).expanduser())
+            if not Path(choice).expanduser().is_file():
+                raise InvalidInput(
+                    f"Sigma '{choice}' is neither a number nor a file; give a variance, or a .npy or text file."
+                ) from None
+            choice = read_array(choice, "Sigma")
     values = _numbers(choice, "Sigma")
     if values.ndim > 2:
         raise InvalidInput(f"Sigma has shape {values.shape}; give a square matrix or a list of eigenvalues.")
@@ -218,20 +225,3 @@ def _numbers(values: Any, what: str) -> Array:
     except (TypeError, ValueError) as problem:
         raise InvalidInput(f"{what} is not an array of real numbers ({problem}); give numbers.") from problem
     return found.astype(np.float64)
-
-
-def _read(path: Path) -> Array:
-    if not path.is_file():
-        raise InvalidInput(f"Sigma '{path}' is neither a number nor a file; give a variance, or a .npy or text file.")
-    try:
-        if path.suffix == ".npy":
-            loaded = np.load(path, allow_pickle=False)
-        else:  # columns separated by commas or blanks
-            lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
-            loaded = np.loadtxt(lines, ndmin=1) if any(line.strip() for line in lines) else np.empty(0)
-    except Exception as problem:
-        reason = " ".join(str(problem).split())[:100]
-        raise InvalidInput(
-            f"Sigma file '{path}' cannot be read ({reason}); give a .npy file or text with numbers."
-        ) from problem
-    return _numbers(loaded, f"Sigma file '{path}'")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from theory.errors import InvalidInput
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["read_array"]
 
@@ -20,39 +18,49 @@ def read_array(path: str | Path, what: str) -> NDArray[np.float64]:
     Parameters
     ----------
     path : str or Path
+        Text may hold comments after ``#``.
     what : str
         What it is, for messages.
 
     Returns
     -------
     (n,) or (n, k) array
+        Of any dimension from a .npy file; one column, or one row, of a text file is a vector.
 
     Raises
     ------
     InvalidInput
         If the file is missing, is no table of numbers, or contains what is not finite.
-    """
-    import numpy as np
 
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "numbers.txt"
+    >>> _ = file.write_text("1, 2  # first\\n3, 4\\n")
+    >>> read_array(file, "the table").tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     place = Path(path).expanduser()
     if not place.is_file():
         raise InvalidInput(f"{what} '{path}' does not exist; give a .npy file or a text file of numbers.")
+    binary = place.suffix == ".npy"
     try:
-        if place.suffix == ".npy":
+        if binary:
             found = np.load(place, allow_pickle=False)
         else:
             text = place.read_text(encoding="utf-8")
             lines = [line.split("#")[0].replace(",", " ").split() for line in text.splitlines()]
             found = np.array([[float(word) for word in line] for line in lines if line])
     except (ValueError, OSError, EOFError) as problem:
+        # NumPy answers a broken file with advice to trust it.
+        reason = "no array of numbers was saved in it" if binary else " ".join(str(problem).split())[:100]
         raise InvalidInput(
-            f"{what} '{path}' cannot be read as numbers ({' '.join(str(problem).split())[:100]}); give a .npy file, or "
-            "text with the same number of columns in every line."
+            f"{what} '{path}' cannot be read as numbers ({reason}); give a .npy file, or text with the same number of "
+            "columns in every line."
         ) from problem
     if found.dtype.kind not in "fiu" or found.size == 0:
         raise InvalidInput(f"{what} '{path}' holds no real numbers; give a table of numbers.")
     if not np.isfinite(found).all():
         raise InvalidInput(f"{what} '{path}' contains NaN or infinity; give finite numbers.")
     values: NDArray[np.float64] = found.astype(np.float64)
-    # One column, or one row, of a text file is a vector.
-    return values.ravel() if place.suffix != ".npy" and 1 in values.shape else values
+    return values if binary or 1 not in values.shape else values.ravel()
