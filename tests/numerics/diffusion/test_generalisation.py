@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from numerics.diffusion.memories import circle, memories
 from numerics.diffusion.neural import Training
 from numerics.diffusion.probes import log_survived_volume, probe, score_curvatures
 from numerics.diffusion.training_sets import Source, default_loads, describe
-from theory.errors import InvalidInput
+from numerics.diffusion.transition import generalise
+from theory.errors import InvalidInput, MissingExtra
 
 CIRCLE = Source("circle", None, 2, 1.0)
 
@@ -114,7 +116,9 @@ def test_a_network_of_a_user_s_array_gives_a_record(tmp_path: Path) -> None:
     trial = Trial(source, 5, samples=20, probes=2, training=Training(steps=60, width=16, depth=2))
     record = trial.run(checkpoint=tmp_path / "net.npz")
     assert trial.matches(record)
-    assert 0.0 < record.loss < 2.0
+    assert 0.0 < record["least_loss"].value < record.loss < 2.0
+    assert record["flow_error"].value > 0.0
+    assert record["relabelled"].n == record["memorised"].n
     assert record.nearest == sorted(record.nearest)
     # The same points under another name are the same trial; other points are not.
     np.save(tmp_path / "copy.npy", np.load(file))
@@ -131,6 +135,56 @@ def test_training_sets_grow_and_differ_by_seed(tmp_path: Path) -> None:
     assert not (source.points(8, 0) == source.points(8, 1)).all()
     assert default_loads(source) == [2, 6, 10]
     assert default_loads(CIRCLE) == [2, 6, 18, 54, 162, 486, 1458]
+
+
+def test_a_file_that_changes_under_a_run_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "points.npy"
+    np.save(file, np.arange(20.0).reshape(10, 2) ** 2)
+    trial = Trial(describe(str(file)), 4, "exact", samples=8)
+    np.save(file, np.arange(20.0).reshape(10, 2) ** 3)
+    with pytest.raises(InvalidInput, match="was changed while it was in use"):
+        trial.run()
+
+
+def test_a_run_is_refused_before_its_first_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two memories allow a threshold that a thousand do not; PyTorch is asked for before anything is measured."""
+    monkeypatch.setattr(Trial, "run", lambda self, **_: pytest.fail("measured"))
+    with pytest.raises(InvalidInput, match="makes the classes overlap"):
+        generalise("circle", [2, 1000], scores=["exact"], delta_m=0.3)
+    with pytest.raises(InvalidInput, match="choose one of exact, network"):
+        generalise("circle", [2], scores=["exakt"])
+    with pytest.raises(InvalidInput, match="no score is left"):
+        generalise("circle", [2], scores=[])
+    monkeypatch.setattr("numerics.diffusion.neural.importlib.import_module", lambda name: __import__("absent"))
+    for place in (None, tmp_path / "run"):
+        with pytest.raises(MissingExtra, match="needs PyTorch"):
+            generalise("circle", [2], place=place)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_recorded_needs_no_torch_and_what_kills_left_is_tidied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    options = {"training": Training(steps=30, width=8, depth=1), "samples": 16, "probes": 1, "place": tmp_path}
+    once = generalise("circle", [3], **options)
+    assert [r.declared["score"] for r in once] == ["exact", "network"]
+    (draft,) = [tmp_path / "networks" / ".half-written.npz"]
+    draft.write_bytes(b"")
+    os.utime(draft, (0, 0))
+    monkeypatch.setattr("numerics.diffusion.neural.importlib.import_module", lambda name: __import__("absent"))
+    assert [r.to_json() for r in generalise("circle", [3], **options)] == [r.to_json() for r in once]
+    generalise("circle", [4], **(options | {"scores": ["exact"]}))
+    assert not draft.exists()
+
+
+def test_samples_of_one_memory_are_one_place() -> None:
+    """All 16 samples that are probed are at one of two memories; spurious ones at the midpoints of close pairs."""
+    record = Trial(CIRCLE, 2, "exact", samples=64).run()
+    assert {name: len(v) for name, v in record.values.items()} == dict.fromkeys(record.values, 2)
+    assert np.mean(record.values["t_c memorised"]) == pytest.approx(record["t_c memorised"].value, rel=0.3)
+    assert 0.3 < record["capped memorised"].value < 0.8  # noise towards the other memory is lost, away from it never
+    assert record["attractors_converged"].value == 1.0
 
 
 def test_digits_are_described_as_the_figures_declare_them() -> None:
