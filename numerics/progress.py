@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["reporting"]
+__all__ = ["reporting", "searching"]
 
 
 # Between two plain lines, in seconds: a log stays readable, and short runs say nothing.
 PAUSE = 2.0
+SILENCE = 5.0  # until work without known length says that it goes on
 
 
 class _Lines:
@@ -39,3 +41,33 @@ def reporting(title: str) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda label, done, total: bar.update(task, completed=done, total=total, description=f"{title}: {label}")
+
+
+@contextmanager
+def searching(title: str, label: str) -> Iterator[None]:
+    """Say that work of unknown length goes on: a clock on a terminal, elsewhere lines ever farther apart."""
+    if not sys.stderr.isatty():
+        done = threading.Event()
+        teller = threading.Thread(target=_tell, args=(done, title, label), daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            done.set()
+            teller.join()
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as clock:
+        clock.add_task(f"{title}: {label}", total=None)
+        yield
+
+
+def _tell(done: threading.Event, title: str, label: str) -> None:
+    began, pause = time.monotonic(), SILENCE
+    while not done.wait(pause):
+        seconds = time.monotonic() - began
+        print(f"{title}: {label}, {seconds:.0f} s so far", file=sys.stderr, flush=True)
+        pause = seconds

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from numerics.progress import searching
 from spinodal.commands.answers import Answer, table
 from spinodal.commands.solve import L, State, heading, other_loads, without_mixtures
 from spinodal.commands.verbs import Other, Point, Verb
@@ -39,7 +40,8 @@ def threshold(
 
     vary = vary.replace("-", "_")
     model = point.model(vary=vary)
-    found = spinodal.threshold(model, state, line=line, vary=vary, L=L, digits=digits, certify=certify)
+    with searching("threshold", f"looking for the {line} line"):
+        found = spinodal.threshold(model, state, line=line, vary=vary, L=L, digits=digits, certify=certify)
     data = point.described(found.to_json())
 
     def show(out: Console) -> None:
