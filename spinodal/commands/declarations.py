@@ -35,6 +35,8 @@ class Declaration:
         Numbers on which its equations themselves depend; options too.
     option_help : mapping
         Help of the text options and switches, by name.
+    methods : frozenset of str
+        What the class itself defines; empty unless read from the source.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Declaration:
     defaults: dict[str, Any]
     structural: tuple[Parameter, ...] = ()
     option_help: Mapping[str, str] = field(default_factory=dict)
+    methods: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -84,14 +87,15 @@ def from_class(cls: type[Any]) -> Declaration:
     return Declaration(cls.name, cls.summary, tuple(cls.states), tuple(cls.parameters), defaults, structural, spoken)
 
 
-def known_models() -> dict[str, str]:
-    """Names and summaries of the models that can be found without importing one."""
+def known_models(having: str = "") -> dict[str, str]:
+    """Names and summaries of the models that can be found without importing one; those that define a method."""
     from importlib.metadata import entry_points
 
     found = {}
     for name in theory.model.model_names():
         known = _from_source(name)
-        found[name] = known.summary if known is not None else ""
+        if known is None or not having or having in known.methods:
+            found[name] = known.summary if known is not None else ""
     for point in entry_points(group="spinodal.models"):
         found.setdefault(point.name.replace("_", "-"), f"from {point.value}")
     return found
@@ -109,7 +113,8 @@ def _from_source(name: str) -> Declaration | None:
             if shared.get("name") == name and shared.keys() >= {"summary", "states", "parameters"}:
                 summary, states, parameters = (shared[k] for k in ("summary", "states", "parameters"))
                 structural, spoken = shared.get("structural", ()), shared.get("option_help", {})
-                return Declaration(name, summary, states, parameters, own, structural, spoken)
+                methods = frozenset(item.name for item in node.body if isinstance(item, ast.FunctionDef))
+                return Declaration(name, summary, states, parameters, own, structural, spoken, methods)
     return None
 
 

@@ -28,9 +28,12 @@ Seed = Annotated[int | None, typer.Option("--seed", show_default="0", help="With
 def denoise(point: Point, *, m0: Before, N: Size = None, samples: Samples = None, seed: Seed = None) -> Answer:
     """Overlap with a stored example after one synchronous step at T = 0."""
     from theory.errors import InvalidInput
+    from theory.model import Model
     from theory.parameters import derived_of, fixed
 
     model = point.model()
+    if type(model).first_step is Model.first_step:
+        model.first_step(m0)  # which says that it has none, whatever else is missing
     for p in model.parameters:
         if getattr(model, p.name) is None:
             flag = "--" + p.name.replace("_", "-")
@@ -87,4 +90,10 @@ def _cold(declared: Declaration) -> set[str]:
     return {"temperature"}
 
 
-VERB = Verb("denoise", "Overlap after one synchronous step at T = 0, for N -> infinity or simulated.", denoise, _cold)
+VERB = Verb(
+    "denoise",
+    "Overlap after one synchronous step at T = 0, for N -> infinity or simulated.",
+    denoise,
+    _cold,
+    method="first_step",
+)

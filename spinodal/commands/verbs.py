@@ -115,6 +115,8 @@ class Verb:
         Why some of them do not, by name.
     others : tuple of Other
         Theories without a replica free energy that have a subcommand as well.
+    method : str
+        What a model must define to be listed; others, when asked for, say themselves what they lack.
 
     `run` is None for verbs that only they have.
     """
@@ -125,10 +127,11 @@ class Verb:
     omitted: Callable[[Declaration], Collection[str]] = lambda declared: ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     others: tuple[Other, ...] = ()
+    method: str = ""
 
     def subcommands(self) -> dict[str, str]:
         """Names and summaries of what the verb takes, without importing any of it."""
-        replica = known_models() if self.run is not None else {}
+        replica = known_models(self.method) if self.run is not None else {}
         return {**replica, **{other.name: other.help for other in self.others}}
 
 
