@@ -20,6 +20,7 @@ __all__ = ["Entry", "archive_of", "catalogue", "collect", "draw"]
 
 Progress = Callable[[str, int, int], None]
 
+_FILES = (".pdf", ".png", ".svg", ".eps", ".jpg", ".jpeg")
 _FIGURES = (
     ("negri2023", "phase-diagram"),
     ("negri2023", "magnetisations"),
@@ -127,9 +128,14 @@ def draw(
     Raises
     ------
     InvalidInput
-        For an unknown paper or figure, or a folder that cannot be written.
+        For an unknown paper or figure, a file in the place of a folder, or a folder that cannot be written.
     """
     entries = _chosen(paper, fig)
+    if out.suffix.lower() in _FILES and not out.is_dir():
+        raise InvalidInput(
+            f"'{out}' is the name of a file, but figures come as PDF and PNG of their own names; give their folder, as "
+            f"'{out.parent}'."
+        )
     folder(out)
     cores = workers if workers is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     written = []

@@ -22,7 +22,7 @@ def figure(
     fig: Annotated[str | None, typer.Option("--fig", show_default="all", help="Name of one figure.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer, smaller simulations: seconds, not minutes.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run simulations anew, not from stored records.")] = False,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files; made if need be.")] = Path("figures"),
 ) -> Answer:
     """Draw the figures of a paper as PDF and PNG."""
     from paper_figures.catalogue import draw

@@ -76,6 +76,13 @@ def test_a_place_that_is_no_folder_is_refused_before_any_work(tmp_path, monkeypa
         draw("negri2023", "phase-diagram", out=tmp_path / "file", quick=True)
 
 
+@pytest.mark.parametrize("name", ["x.pdf", "new/x.PNG"])
+def test_the_name_of_a_file_is_no_folder(tmp_path, name):
+    with pytest.raises(InvalidInput, match=r"give their folder, as '\S+'\."):
+        draw("negri2023", "phase-diagram", out=tmp_path / name, quick=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_incomplete_run_does_not_become_the_packages_records(tmp_path, monkeypatch):
     monkeypatch.setattr("paper_figures.catalogue.archive_of", lambda paper, name: tmp_path / "records.jsonl")
     with pytest.raises(InvalidInput, match="records are not in"):
