@@ -74,7 +74,7 @@ def spec(sizes: Sizes) -> Spec:
     """Lines and thresholds, kept; branches; simulations across the thresholds, and from mixtures."""
     predictions: dict[str, Prediction] = {}
     simulations: dict[str, list[Measured]] = {}
-    model = VectorRandomFeatures(effective=True)
+    model = VectorRandomFeatures(d=2, effective=True)
     loads, dimensions = (_LOADS, _DIMENSIONS) if max(sizes) >= max(FULL) else _COARSE
     for state, vary in _VARIED.items():
         along = _OTHER[vary]

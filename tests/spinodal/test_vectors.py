@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+
+from numerics import progress
+from spinodal.commands.declarations import declaration
+from theory.models.vector_hopfield import VectorHopfield
+from theory.models.vector_random_features import VectorRandomFeatures
+from theory.phase import threshold
 
 
 def test_threshold_carries_the_scaled_load_and_the_convention(spinodal):
@@ -110,3 +117,33 @@ def test_diagram_spans_loads_of_order_one_over_d(spinodal, tmp_path):
     lines = {(c["state"], c["line"]): c for c in done.data["lines"]}
     assert max(v for v in lines["example", "spinodal"]["values"] if v is not None) == pytest.approx(0.0508144585)
     assert max(lines["spin-glass", "continuous"]["along_values"]) == pytest.approx(0.2 / 3)
+
+
+def test_denoise_lists_the_models_that_have_a_step(spinodal):
+    listed = spinodal("denoise", "--help").out
+    assert "vector-hopfield" in listed
+    assert "random-features" not in listed
+    refused = spinodal("denoise", "random-features", "--m0", "0.5")
+    assert (refused.code, refused.out) == (2, "")
+    assert "hopfield and vector-hopfield have one" in refused.err
+
+
+def test_vector_models_have_the_same_dimension_by_default():
+    assert VectorHopfield().d == VectorRandomFeatures().d == 3
+    assert declaration("vector-hopfield").structural == declaration("vector-random-features").structural
+
+
+def test_a_search_that_takes_long_says_that_it_goes_on(spinodal, monkeypatch):
+    monkeypatch.setattr(progress, "SILENCE", 0.01)
+
+    def slowly(*arguments, **options):
+        time.sleep(0.2)
+        return threshold(*arguments, **options)
+
+    monkeypatch.setattr("spinodal.threshold", slowly)
+    told = spinodal("threshold", "hopfield", "--json")
+    assert told.data["value"] == pytest.approx(0.137905566495)
+    lines = told.err.splitlines()
+    # At 0.01 s, 0.02 s, 0.04 s, ...
+    assert 1 <= len(lines) <= 12
+    assert lines[0] == "threshold: looking for the spinodal line, 0 s so far"

@@ -92,7 +92,7 @@ class VectorRandomFeatures(Model):
 
     alpha: float | None = None
     alpha_d: float | None = None
-    d: int = 2
+    d: int = 3
     variant: str = "tensor"
     temperature: float | None = 0.0
     effective: bool = False
@@ -115,7 +115,7 @@ class VectorRandomFeatures(Model):
         "2 for phasor, and of features mixed by matrices d^2",
     }
     structural: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("d", "number of components of a spin", low=1, high=200, low_open=False, default=2, whole=True),
+        Parameter("d", "number of components of a spin", low=1, high=200, low_open=False, default=3, whole=True),
     )
     references: ClassVar[tuple[str, ...]] = (
         *RandomFeatures.references,
