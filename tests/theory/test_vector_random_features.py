@@ -1,4 +1,4 @@
-"""The vector-spin random-features model against closed forms, limits, direct averages and its explicit T = 0 theory."""
+"""The vector-spin random-features model against closed forms, limits and its explicit T = 0 theory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import sympy
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from scipy.special import gamma, hyp1f1
@@ -19,8 +18,6 @@ from theory.models.vector_hopfield import VectorHopfield
 from theory.models.vector_random_features import VectorRandomFeatures
 from theory.phase import threshold
 from theory.states import solve
-
-M, S, V = sympy.symbols("M S V")
 
 
 def effective(**values):
