@@ -35,6 +35,7 @@ Progress = Callable[[int, int], None]
 NETWORKS = ("equivalent", "true")
 OPTIMISERS = ("flow", "gd", "sgd", "adam")
 _RATES = {"gd": 0.5, "sgd": 0.1, "adam": 0.01}
+_STEPS = 2000
 _LOSSES = ("train", "test", "score_error")
 _MARKS = 24  # steps of SGD and Adam at which losses are measured
 _MOST_FEATURES = 100_000_000  # numbers of noisy features
@@ -61,12 +62,12 @@ class ScoreTask:
     rate : float or None
         Length of a step: gd and sgd in relaxation times of the fastest mode (gd is unstable from 2 on; 0.5 and 0.1 if
         absent), adam of an element of A (0.01 if absent).
-    steps : int
-        Of sgd and adam.
+    steps : int or None
+        Of sgd and adam; 2000 if absent.
     batch : int or None
         Noisy samples per step of sgd and adam; n if absent.
     tau : tuple of float
-        Training times of flow and gd.
+        Training times of flow and gd; infinite training is measured anyway.
     seed : int
 
     Raises
@@ -85,7 +86,7 @@ class ScoreTask:
     noises: int | None = None
     optimiser: str = "flow"
     rate: float | None = None
-    steps: int = 2000
+    steps: int | None = None
     batch: int | None = None
     tau: tuple[float, ...] = ()
     seed: int = 0
@@ -109,6 +110,13 @@ class ScoreTask:
             )
         if stepping and self.noises is None:
             raise InvalidInput(f"optimiser '{self.optimiser}' trains on finitely many noises; give noises >= 1.")
+        for name, given in (("steps", self.steps is not None), ("batch", self.batch is not None)):
+            if given and not stepping:
+                raise InvalidInput(f"{name} belongs to sgd and adam; leave it out, or choose one of these optimisers.")
+        if stepping and self.tau:
+            raise InvalidInput(
+                f"tau belongs to flow and gd; leave it out, for '{self.optimiser}' goes step by step and tells its own."
+            )
         for name, value, most in (("noises", self.noises, 10_000), ("steps", self.steps, 10_000_000)):
             _whole(name, value, most)
         _whole("batch", self.batch, n * (self.noises or 1))
@@ -123,10 +131,11 @@ class ScoreTask:
             )
         bound = 2.0 if self.optimiser == "gd" else math.inf
         if self.rate is not None and (self.optimiser == "flow" or not 0.0 < self.rate < bound):
-            allowed = "gradient flow has no steps" if self.optimiser == "flow" else f"the range is 0 < rate < {bound:g}"
-            raise InvalidInput(f"rate = {self.rate} is not allowed for '{self.optimiser}': {allowed}; give another.")
-        if not all(isinstance(x, numbers.Real) and float(x) >= 0.0 for x in self.tau):
-            raise InvalidInput("tau holds negative training times or NaN; give a list of numbers tau >= 0.")
+            flow = "gradient flow has no steps; leave it out, or choose gd."
+            allowed = flow if self.optimiser == "flow" else f"give a number with 0 < rate < {bound:g}."
+            raise InvalidInput(f"rate = {self.rate} is not allowed for '{self.optimiser}': {allowed}")
+        if not all(isinstance(x, numbers.Real) and 0.0 <= float(x) < math.inf for x in self.tau):
+            raise InvalidInput("tau holds negative or non-finite training times; give a list of numbers tau >= 0.")
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -154,6 +163,11 @@ class ScoreTask:
     def pace(self) -> float | None:
         """The rate, or what it is if absent; None for gradient flow."""
         return self.rate if self.rate is not None else _RATES.get(self.optimiser)
+
+    @property
+    def length(self) -> int:
+        """Steps of sgd and adam."""
+        return _STEPS if self.steps is None else self.steps
 
     def disorder(self, sample: int) -> Disorder:
         """Features and data of a sample."""
@@ -248,7 +262,7 @@ def simulate_score(
     }
     if not spectra:  # a step is as long as the sample's fastest mode allows
         options["tau"] = [sum(v) / len(v) for k in range(_MARKS + 1) if (v := values_of.pop(f"tau {k}", []))]
-        options |= {"steps": _marks(task.steps), "batch": task.batch or n}
+        options |= {"steps": _marks(task.length), "batch": task.batch or n}
     return Curves(
         what="score",
         model="score",
@@ -314,7 +328,7 @@ def _stepped(task: ScoreTask, disorder: Disorder, report: Progress) -> dict[str,
         setting,
         optimiser=task.optimiser,
         rate=task.pace,
-        at=_marks(task.steps),
+        at=_marks(task.length),
         batch=task.batch or disorder.n,
         name=(*disorder.name, task.optimiser),
         progress=report,
@@ -330,7 +344,7 @@ def _stepped(task: ScoreTask, disorder: Disorder, report: Progress) -> dict[str,
             row |= {f"{name} {k}": value for name, value in zip(_LOSSES, values, strict=True)}
     if not all(math.isfinite(value) for value in row.values()):
         raise InvalidInput(
-            f"rate = {task.pace} lets '{task.optimiser}' diverge after some of {task.steps} steps; give a smaller rate."
+            f"rate = {task.pace} lets '{task.optimiser}' diverge within {task.length} steps; give a smaller rate."
         )
     return row
 

@@ -49,7 +49,7 @@ Rate = Annotated[
         help="Step: gd and sgd in relaxation times of the fastest mode (gd: below 2), adam of an element of A.",
     ),
 ]
-Steps = Annotated[int, typer.Option("--steps", help="Steps of sgd and adam.")]
+Steps = Annotated[int | None, typer.Option("--steps", show_default="2000", help="Steps of sgd and adam.")]
 Batch = Annotated[int | None, typer.Option("--batch", show_default="n", help="Noisy samples per step of sgd and adam.")]
 Out = Annotated[Path | None, typer.Option("--out", show_default=False, help="JSON record, with values per sample.")]
 Sizes = Annotated[
@@ -75,7 +75,7 @@ def simulate(
     noises: Noises = None,
     optimiser: Optimiser = "flow",
     rate: Rate = None,
-    steps: Steps = 2000,
+    steps: Steps = None,
     batch: Batch = None,
     out: Out = None,
 ) -> Answer:
@@ -97,7 +97,7 @@ def simulate(
     )
     p, n = task.sizes
     training = Training(ScoreModel(p / d, n / d, t, task.activation, task.sigma))
-    if tau is None:
+    if tau is None and task.optimiser in ("flow", "gd"):
         task = replace(task, tau=tuple(sorted(loss_times(training).values())))
     with ExitStack() as stack:
         draft = stack.enter_context(reserved(out, suffixes=(".json",))) if out is not None else None

@@ -84,6 +84,7 @@ def test_data_and_activation_from_files(spinodal, tmp_path):
         (("spectrum", "score", "--psi-p", 64, "--psi-n", "x", "--t", 0.1), "give a number"),
         (("spectrum", "score", "--psi-p", 64, "--psi-n", 8), "--t"),
         (("spectrum", "score", *POINT[:4], "--t", 0), "0 < t"),
+        (("spectrum", "score", *POINT[:4], "--t", 1e3), "t < 350"),
         (("spectrum", "score", *POINT, "--sigma", "-1"), "not positive"),
         (("spectrum", "score", *POINT, "--sigma", "no.npy"), "neither a number nor a file"),
         (("spectrum", "score", *POINT, "--activation", "tan"), "did you mean 'tanh'"),
@@ -96,6 +97,7 @@ def test_data_and_activation_from_files(spinodal, tmp_path):
         (("losses", "score", *POINT, "--tau-max", -1), "above 0"),
         (("losses", "score", *POINT, "--tau-min", 10, "--tau-max", 1), "--tau-min < --tau-max"),
         (("times", "score", *POINT, "--tau", -1), "tau >= 0"),
+        (("times", "score", *POINT, "--tau", "inf"), "tau >= 0"),
     ],
 )
 def test_refusals_are_one_sentence(spinodal, arguments, part):

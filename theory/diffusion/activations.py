@@ -97,10 +97,12 @@ class Activation:
             raise InvalidInput(
                 f"activation '{self.name}' is not finite at {where:.6g}; give a function with a second Gaussian moment."
             )
-        if values.size and np.abs(values).max() > _LARGEST:
+        large = np.abs(values) > _LARGEST
+        if large.any():
+            place, value = float(x[large][0]), float(values[large][0])
             raise InvalidInput(
-                f"activation '{self.name}' reaches {np.abs(values).max():.3g}, too large for its second moment to "
-                f"be found; give one that stays below {_LARGEST:g}."
+                f"activation '{self.name}' reaches {value:.3g} at {place:.3g}, so that no second moment is found; "
+                "give one that grows slower than exp(x^2/4)."
             )
         return values
 

@@ -219,7 +219,7 @@ def _on_sheet(
         if depth:
             ((w, rate),) = _rates(model, _place(low, high, s), (root,))
         a, b = rate[:, :-1], rate[:, 1:]
-        row, k = np.nonzero((a * b < 0.0) & (w[:, :-1] * w[:, 1:] > 0.0))
+        row, k = np.nonzero((a * b < 0.0) & (np.sign(w[:, :-1]) == np.sign(w[:, 1:])))
         arc = low[row], high[row]
 
         def rates(at: Array, arc: tuple[Array, Array] = arc) -> Array:

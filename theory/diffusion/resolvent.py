@@ -42,7 +42,11 @@ __all__ = ["Curve", "Levels", "ScoreModel"]
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_LARGEST = 1e12
+_PARAMETERS = {  # and the largest allowed
+    "psi_p": ("features per dimension", 1e12),
+    "psi_n": ("samples per dimension", 1e12),
+    "t": ("the diffusion time", 350.0),
+}
 _FAR = 30.0  # start of a continuation, in upper bounds of the spectrum
 _FACTOR = 0.15  # of the distance from the axis in one step
 _NEAR = 1e-9  # distance from the axis, in units of |x|, below which a step ends on it
@@ -120,12 +124,11 @@ class ScoreModel:
     sigma: Any = field(default=1.0, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("psi_p", "psi_n", "t"):
+        for name, (meaning, most) in _PARAMETERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < _LARGEST:
+            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < most:
                 raise InvalidInput(
-                    f"{name} = {value} is not allowed; give a number with 0 < {name} < {_LARGEST:g} (psi_p = p/d "
-                    "features and psi_n = n/d samples per dimension, t the diffusion time)."
+                    f"{name} = {value} is not allowed; give {meaning} as a number with 0 < {name} < {most:g}."
                 )
         object.__setattr__(self, "activation", activation(self.activation))
         object.__setattr__(self, "sigma", population(self.sigma))

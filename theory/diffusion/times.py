@@ -274,7 +274,7 @@ def region(model: ScoreModel | Training, tau: float) -> str:
     Raises
     ------
     InvalidInput
-        For a negative tau, or where modes are merged so that there is no boundary.
+        For a tau that is negative or not finite, or where modes are merged so that there is no boundary.
 
     Examples
     --------
@@ -283,8 +283,8 @@ def region(model: ScoreModel | Training, tau: float) -> str:
     >>> region(ScoreModel(8, 64, 0.01), 1e9)
     'architecture'
     """
-    if isinstance(tau, bool) or not isinstance(tau, numbers.Real) or not float(tau) >= 0.0:
-        raise InvalidInput(f"tau = {tau} is not allowed; give a training time tau >= 0.")
+    if isinstance(tau, bool) or not isinstance(tau, numbers.Real) or not 0.0 <= float(tau) < math.inf:
+        raise InvalidInput(f"tau = {tau} is not allowed; give a finite training time tau >= 0.")
     found = time_scales(model)
     training = model if isinstance(model, Training) else Training(model)
     if found.tau_gen is None:

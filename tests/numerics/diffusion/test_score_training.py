@@ -182,8 +182,12 @@ def test_decomposition_of_the_true_network():
         {"psi_p": -1.0},
         {"sigma": -1.0},
         {"d": 3000, "network": "true"},
-        {"steps": 0},
-        {"batch": 10**9, "network": "true", "noises": 1},
+        {"steps": 0, "network": "true", "noises": 1, "optimiser": "sgd"},
+        {"batch": 10**9, "network": "true", "noises": 1, "optimiser": "sgd"},
+        {"batch": 2},
+        {"steps": 5},
+        {"tau": (1.0,), "network": "true", "noises": 1, "optimiser": "adam"},
+        {"tau": (math.inf,)},
     ],
 )
 def test_refusals(options):

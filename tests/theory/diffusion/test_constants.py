@@ -177,10 +177,21 @@ def test_populations(tmp_path):
         ([[1.0, 0.5], [0.0, 1.0]], "not symmetric"),
         ([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0]], "square"),
         ("nowhere.npy", "neither a number nor a file"),
+        ("", "neither a number nor a file"),
         (["a"], "real numbers"),
+        ([], "no eigenvalues"),
+        ("empty.txt", "holds no real numbers"),
+        ("words.txt", "cannot be read as numbers"),
+        ("broken.npy", "no array of numbers was saved in it"),
+        ("nan.npy", "contains NaN"),
     ],
 )
-def test_refused_populations(sigma, part):
+def test_refused_populations(sigma, part, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    (tmp_path / "words.txt").write_text("one two\n")
+    (tmp_path / "broken.npy").write_bytes(b"broken")
+    np.save(tmp_path / "nan.npy", [1.0, math.nan])
     with pytest.raises(InvalidInput, match=part):
         population(sigma)
 
@@ -207,6 +218,7 @@ def test_kinks_are_found_wherever_they_are(function, kinks):
     [
         (lambda x: np.tanh(x).astype(np.float32), "too coarse"),
         (lambda x: 1e200 * np.tanh(x), "reaches"),
+        (lambda x: np.exp(x * x), "so that no second moment is found"),
         (lambda x: 1e-200 * np.tanh(x), "0 to rounding"),
         (lambda x: sys.exit(3), "fails on a float array"),
     ],
