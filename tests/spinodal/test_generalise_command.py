@@ -104,14 +104,53 @@ def test_a_run_that_was_stopped_goes_on_and_loses_nothing(number: signal.Signals
         (("circle", "--steps", 0), "steps = 0 is not allowed"),
         (("circle", "--repeats", 0), "repeats = 0 is not allowed"),
         (("circle", "--no-network", "--K", 50, "--delta-m", 1), "makes the classes overlap"),
+        (("circle", "--no-network", "--K", 2, "--K", 999, "--delta-s", 0.3), "makes the classes overlap"),
         (("circle", "--K", 5, "--figure", "a.xyz"), "ends in"),
+        (("circle", "--K", 10**7), "2 <= K <= 1000000"),
+        (("circle", "--K", 5, "--sigma", "nan"), "sigma = nan is not allowed"),
+        (("circle", "--K", 5, "--sigma", -1), "sigma = -1.0 is not allowed"),
+        (("circle", "--K", 5, "--probes", 0), "probes = 0 is not allowed"),
+        (("circle", "--K", 5, "--key", "a"), "leave it out"),
+        (("nan.csv",), "NaN or infinity in 1 of 3 points"),
+        (("three.csv", "--K", 4), "K = 4 is not allowed"),
+        (("words.csv",), "which is no number"),
+        (("one.csv",), "holds one point"),
     ],
 )
 def test_misuse_is_one_sentence(spinodal: Callable, tmp_path: Path, arguments: tuple, sentence: str) -> None:
-    ran = spinodal("generalise", *arguments, "--out", tmp_path / "out", "--json")
+    rows = {"nan": "0,1\n2,nan\n3,4", "three": "0,1\n2,2\n3,4", "words": "0,1\n2,two", "one": "0,1"}
+    for name, text in rows.items():
+        (tmp_path / f"{name}.csv").write_text(text + "\n")
+    given = [tmp_path / a if str(a).endswith(".csv") else a for a in arguments]
+    ran = spinodal("generalise", *given, "--out", tmp_path / "out", "--json")
     assert (ran.code, ran.out) == (2, "")
     assert sentence in ran.err
     assert ran.err.strip().count("\n") == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_orders_and_peaks_are_told_with_their_errors(spinodal: Callable, tmp_path: Path) -> None:
+    loads = [word for K in (2, 12, 60) for word in ("--K", K)]
+    arguments = ("generalise", "circle", *loads, "--sigma", 0.1, "--no-network", "--samples", 64, "--out", tmp_path)
+    ran = spinodal(*arguments, "--json")
+    assert (ran.code, ran.data["status"]) == (0, "CONVERGED")
+    pooled = [o for o in ran.data["orders"] if o["K"] is None]
+    assert {(o["above"], o["below"]) for o in pooled} >= {("memorised", "spurious"), ("spurious", "generalised")}
+    for order in ran.data["orders"]:
+        assert 0.0 <= order["superiority"] <= 1.0
+        assert order["error"] >= 0.0
+        assert min(order["places"]) >= 1
+        assert order["verdict"] in ("yes", "reversed", "undecided")
+    (peak,) = ran.data["peaks"]
+    assert (peak["K"], peak["error"] > 0.0) == (12, True)
+    for trial in ran.data["trials"]:
+        assert trial["status"] == "CONVERGED"
+        for found in trial["classes"].values():
+            assert found["t_c"]["n"] >= found["places"] >= 1
+    shown = spinodal(*arguments).out
+    for word in ("memorised > spurious", "probability", "verdict", "a peak", "places"):
+        assert word in shown
+    assert max(len(line) for line in shown.splitlines() if not line.startswith("wrote")) <= 80
 
 
 def test_a_missing_extra_is_one_sentence(spinodal: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
