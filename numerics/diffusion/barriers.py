@@ -2,11 +2,12 @@ r"""Barriers between attractors: the energy to climb on the way from one to anot
 
 Two attractors are joined by a path: up from one minimum against the descent of a memory of its basin, along a straight
 line to a memory of the other basin (both after one mean-shift step, which brings them near the valley floor), and
-down.  Its highest point bounds the barrier from above.  From there a saddle is sought by Newton's method uphill along
-the softest direction and downhill in all others; where a stationary point with one negative eigenvalue is found, and
-the descents from both of its sides end in two attractors, its energy replaces the bound for that pair (`exact`).  A
-lower path elsewhere is not excluded: a barrier is exact for the best saddle found, and a bound of the lowest.  Lines
-are sampled at nine points, so that bounds that are not `exact` carry an error of some hundredths of 1/beta.
+down.  Its highest point bounds the barrier from above, to 1e-3/beta.  From there a saddle is solved for, by Newton's
+method uphill along the softest direction and downhill in all others; where a stationary point with one negative
+eigenvalue is found, not above the bound, and the descents from both of its sides end in two attractors, its energy
+replaces the bound of that pair (`exact`), to rounding.  A lower path elsewhere is not excluded: a barrier is exact for
+the best saddle found, and a bound of the lowest.  Saddles are sought for the lowest few hundred climbs, and barriers
+below 1e-9/beta are left as bounds.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 from numerics.diffusion.attractors import Attractors, attractors
 from numerics.diffusion.curvature import half_spectrum
 from numerics.diffusion.energy import energies, local, softmax
+from numerics.diffusion.lines import heaviest, tops
 from numerics.diffusion.memories import Memories, Progress, beta_of, blocks
-from numerics.diffusion.minimum import rounding_of
 
 __all__ = ["Barriers", "barriers"]
 
@@ -28,8 +29,15 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _NODES = 1000  # memories through which paths may lead
-_POINTS = 9  # of a straight line, between its ends
 _REFINED = 400  # saddles that are solved for at most
+_STEPS = 60
+_LONGEST = 0.3  # of a step towards a saddle, in units of sigma
+_THERE = 1e-8  # step, in units of sigma: what it changes in energy is its square
+_SAME = 1e-2  # way over which the memories that matter are the same, in units of sigma
+_SOFTEST = 1e-3  # half a curvature below which steps are damped
+_LEVEL = 1e-9  # half a curvature that counts as none, and a climb in units of sigma^2
+_CLOSE = 2e-3  # of sigma^2: error of bounds
+_ASIDE = 0.1  # of sigma: where the ways down from a saddle begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +103,12 @@ def barriers(known: Memories, found: Attractors, *, progress: Progress | None = 
         none = np.zeros(0)
         return Barriers(np.full(n, np.inf), np.ones(n, bool), empty, none, none > 0, images, image_energy, image_of)
     nodes = np.concatenate([found.points, images])
-    level = np.concatenate([found.energy, image_energy])
     owner = np.concatenate([np.arange(n), image_of])
     edges = _edges(nodes, owner, n)
-    heights, tops = _heights(known, nodes, level, edges, found.sigma, progress)
-    pairs, height, top = _best(np.sort(owner[edges], axis=1), heights, tops)
+    heavy = heaviest(known, nodes, found.sigma)
+    a, b = edges.T
+    heights, places = tops(known, nodes[a], nodes[b], (heavy[a], heavy[b]), found.sigma, progress=progress)
+    pairs, height, top = _best(np.sort(owner[edges], axis=1), heights, places)
     pairs, height, solved = _refined(known, found, pairs, height, top, progress)
     escape, exact = np.full(n, np.inf), np.zeros(n, dtype=bool)
     for side in (0, 1):
@@ -143,25 +152,6 @@ def _nearest_others(x: Array, owner: Integers, index: Integers, pool: Array, cou
     return np.concatenate(found)
 
 
-def _heights(
-    known: Memories, nodes: Array, level: Array, edges: Integers, sigma: float, progress: Progress | None
-) -> tuple[Array, Array]:
-    """Highest energy along every straight line, ends included, and where that is."""
-    share = np.arange(1, _POINTS + 1)[:, None] / (_POINTS + 1.0)
-    heights, tops = np.empty(len(edges)), np.empty((len(edges), nodes.shape[1]))
-    for rows in blocks(len(edges), _POINTS * known.N, limit=2**20):
-        a, b = nodes[edges[rows, 0]], nodes[edges[rows, 1]]
-        line = a[:, None, :] + share[None] * (b - a)[:, None, :]
-        inner = energies(known, line.reshape(-1, known.N), sigma).reshape(len(a), _POINTS)
-        every = np.concatenate([level[edges[rows, :1]], inner, level[edges[rows, 1:]]], axis=1)
-        where = every.argmax(1)
-        heights[rows] = every[np.arange(len(a)), where]
-        tops[rows] = a + (where / (_POINTS + 1.0))[:, None] * (b - a)
-        if progress is not None:
-            progress("paths", rows.stop, len(edges))
-    return heights, tops
-
-
 def _best(pairs: Integers, heights: Array, tops: Array) -> tuple[Integers, Array, Array]:
     """The lowest path of every pair of attractors."""
     order = np.argsort(heights, kind="stable")
@@ -180,20 +170,20 @@ def _refined(
     """Saddles solved for from the tops of paths, where the bound is not nothing already; the lowest climbs first."""
     sigma = found.sigma
     climb = height - found.energy[pairs].max(1)
-    order = [k for k in np.argsort(climb) if climb[k] > 1e-9 * sigma**2][:_REFINED]
+    order = [k for k in np.argsort(climb) if climb[k] > _LEVEL * sigma**2][:_REFINED]
     saddles, sides = [], []
     for done, k in enumerate(order):
         at = _saddle(known, sigma, top[k])
         if at is not None:
             x, direction = at
             saddles.append(x)
-            sides += [x + sign * 1e-2 * sigma * direction for sign in (1.0, -1.0)]
+            sides += [x + sign * _ASIDE * sigma * direction for sign in (1.0, -1.0)]
         if progress is not None:
             progress("saddles", done + 1, len(order))
     if not saddles:
         return pairs, height, np.zeros(len(pairs), dtype=bool)
     level = energies(known, np.array(saddles), sigma)
-    ends = attractors(known, sigma, starts=np.array(sides))
+    ends = attractors(known, sigma, starts=np.array(sides), progress=progress)
     reached = ends.points[ends.start]
     distance = np.array([np.linalg.norm(found.points - x, axis=1) for x in reached])
     nearest = distance.argmin(1).reshape(-1, 2)
@@ -205,8 +195,7 @@ def _refined(
             lowest[i, j] = min(float(h), lowest.get((i, j), np.inf))
     for (i, j), h in lowest.items():
         bound = table.get((i, j), (np.inf, False))[0]
-        # A sampled line may miss its own top by a little; a saddle clearly above it is not the one of that path.
-        if h <= bound + max(0.2 * sigma**2, 0.25 * (bound - found.energy[[i, j]].max())):
+        if h <= bound + _CLOSE * sigma**2:
             table[i, j] = (h, True)
     keys = sorted(table)
     values = [table[key] for key in keys]
@@ -215,19 +204,24 @@ def _refined(
 
 def _saddle(known: Memories, sigma: float, start: Array) -> tuple[Array, Array] | None:
     """Stationary point with one negative eigenvalue near a start, and its unstable direction; None if none is met."""
-    x = np.array(start)
-    for _ in range(60):
-        here = local(known, x, sigma)
+    x = anchor = np.array(start)
+    chosen = None
+    for _ in range(_STEPS):
+        # Far memories hardly matter, and which they are changes little over short steps.
+        if np.linalg.norm(x - anchor) > _SAME * sigma:
+            chosen, anchor = None, x
+        here = local(known, x, sigma, chosen)
+        chosen = here.chosen
         values, directions = half_spectrum(known, x, sigma, here)
         if not len(values):  # one memory has all the weight: a parabola
             return None
-        length = float(np.linalg.norm(here.shift))
-        if length <= 10.0 * rounding_of(x, here):
-            single = values[0] < -1e-9 and (len(values) < 2 or values[1] > 0.0)
-            return (x, directions[:, 0]) if single else None
         parts = directions.T @ here.shift
-        scale = np.maximum(np.abs(values), 1e-3)
+        scale = np.maximum(np.abs(values), _SOFTEST)
         scale[0] = -scale[0]
         step = directions @ (parts / scale) + (here.shift - directions @ parts)
-        x = x + step * min(1.0, 0.3 * sigma / float(np.linalg.norm(step)))
+        length = float(np.linalg.norm(step))
+        if length <= _THERE * sigma:
+            single = values[0] < -_LEVEL and (len(values) < 2 or values[1] > 0.0)
+            return (x, directions[:, 0]) if single else None
+        x = x + step * min(1.0, _LONGEST * sigma / length)
     return None

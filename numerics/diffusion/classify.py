@@ -38,8 +38,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from numerics.diffusion.attractors import Attractors
 from numerics.diffusion.barriers import Barriers
-from numerics.diffusion.energy import local, neighbourhoods, participation
-from numerics.diffusion.memories import Memories, blocks, nearest_distances
+from numerics.diffusion.energy import weighted
+from numerics.diffusion.memories import Memories, beta_of, nearest_distances
 from numerics.diffusion.valleys import Valleys, valleys
 from theory.errors import InvalidInput
 
@@ -267,21 +267,20 @@ def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: 
     """
     low = valleys(found, walls, checked_depth(depth))
     distance = nearest_distances(found.points, known.points)
-    members = participation(known, found.points, found.sigma)
+    near, weight, members = distance <= delta_m, np.zeros(len(found)), np.empty(len(found))
+    own = np.zeros(len(found), dtype=bool)
+    for at in weighted(known, found.points, found.sigma):
+        members[at.rows] = 1.0 / (np.square(at.w) @ (1.0 / known.counts))
+        for i in np.flatnonzero(near[at.rows]).tolist():
+            place, w = at.rows.start + i, at.w[i]
+            with np.errstate(divide="ignore"):
+                square = at.energy[i] + (known.log_counts - np.log(w)) / beta_of(found.sigma)
+            nearest = int(square.argmin())
+            within = square <= delta_m**2
+            within[nearest] = True  # squares have lost the digits of short distances, and near is exact
+            weight[place] = w[within].sum()
+            away = np.linalg.norm(found.points[low.members(place)] - known.points[nearest], axis=1)
+            own[place] = float(away.max()) <= delta_m
     wide = (low.span > _SPAN * found.sigma) & (members >= max(_FEW, 1.0 / depth**2))
-    near = np.flatnonzero(distance <= delta_m)
-    weight, own = np.zeros(len(found)), np.zeros(len(found), dtype=bool)
-    places = found.points[near]
-    for i, x, chosen in zip(near.tolist(), places, neighbourhoods(known, places, found.sigma), strict=True):
-        at = local(known, x, found.sigma, chosen)
-        away = _distances(known, chosen, x)
-        weight[i] = at.w[away <= delta_m].sum()
-        memory = known.points[chosen[away.argmin()]]
-        own[i] = float(np.linalg.norm(found.points[low.members(i)] - memory, axis=1).max()) <= delta_m
     label = np.where(wide, GENERALISED, np.where(own & (weight > _MOST), MEMORISED, SPURIOUS)).astype(np.int64)
     return Labels(label, distance, weight, members, low)
-
-
-def _distances(known: Memories, chosen: Integers, x: Array) -> Array:
-    parts = blocks(len(chosen), known.N)
-    return np.concatenate([np.linalg.norm(known.points[chosen[rows]] - x, axis=1) for rows in parts])
