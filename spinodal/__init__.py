@@ -25,7 +25,7 @@ if sys.argv[:1] != ["-m"]:
 if TYPE_CHECKING:
     from numerics.basins import Basin, Basins, basin, basins
     from numerics.diffusion.attractors import Attractors, attractors
-    from numerics.diffusion.barriers import Barriers, barriers, valleys
+    from numerics.diffusion.barriers import Barriers, barriers
     from numerics.diffusion.census import Census, census
     from numerics.diffusion.classify import Labels, Thresholds, by_barrier, by_distance, propose_thresholds
     from numerics.diffusion.collapse_times import counted_collapse_time, drawn_collapse_times
@@ -46,9 +46,13 @@ if TYPE_CHECKING:
     from numerics.diffusion.levels import Loads, collapse_loads, retrieval_loads
     from numerics.diffusion.manifold import tilted_overlap
     from numerics.diffusion.memories import Memories, circle, memories, nearest_distances
-    from numerics.diffusion.neural import Network, Training, load_network, train
+    from numerics.diffusion.neural import Network, Training, least_loss, load_network, train
+    from numerics.diffusion.order import Order, Peak, orders, peaks
     from numerics.diffusion.probes import Probes, probe, score_curvatures
     from numerics.diffusion.score_simulate import ScoreTask, simulate_score
+    from numerics.diffusion.training_sets import Source, describe
+    from numerics.diffusion.transition import generalise
+    from numerics.diffusion.valleys import Valleys, valleys
     from numerics.equilibration import Equilibration, equilibration
     from numerics.estimate import Measurement
     from numerics.records import Record
@@ -149,7 +153,9 @@ __all__ = [
     "Newton",
     "Nonlinearity",
     "NotConverged",
+    "Order",
     "Parameter",
+    "Peak",
     "PhaseDiagram",
     "Population",
     "Probes",
@@ -160,6 +166,7 @@ __all__ = [
     "ScoreTask",
     "Softmax",
     "Solution",
+    "Source",
     "Speciation",
     "Spectrum",
     "SpinodalError",
@@ -172,6 +179,7 @@ __all__ = [
     "Training",
     "Trial",
     "Validation",
+    "Valleys",
     "VectorHopfield",
     "VectorRandomFeatures",
     "Volume",
@@ -197,6 +205,7 @@ __all__ = [
     "crossover_load",
     "curvatures",
     "denoised",
+    "describe",
     "diagram",
     "divergence",
     "drawn_collapse_times",
@@ -210,8 +219,10 @@ __all__ = [
     "flow_back",
     "gaussian_constants",
     "gaussian_information",
+    "generalise",
     "hessian",
     "hidden_manifold",
+    "least_loss",
     "linear_manifold_information",
     "load",
     "load_network",
@@ -226,7 +237,9 @@ __all__ = [
     "nearest_distances",
     "noise_levels",
     "nonlinearity",
+    "orders",
     "participation",
+    "peaks",
     "phase_diagram",
     "phase_line",
     "probability_flow",

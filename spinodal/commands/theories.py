@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spinodal.commands.answers import Answer
 
-__all__ = ["THEORIES", "Theory", "cite_dense_memory", "cite_rem", "cite_score"]
+__all__ = ["THEORIES", "Theory", "cite_dense_memory", "cite_generalise", "cite_rem", "cite_score"]
 
 BONNAIRE = """@article{bonnaire2025,
   author = {Bonnaire, Tony and Urfin, Rapha{\\"e}l and Biroli, Giulio and M{\\'e}zard, Marc},
@@ -55,6 +55,26 @@ ACHILLI = """@article{achilli2025,
 }"""
 
 
+SONG = """@inproceedings{song2021,
+  author = {Song, Yang and Sohl-Dickstein, Jascha and Kingma, Diederik P. and Kumar, Abhishek and Ermon, Stefano and
+    Poole, Ben},
+  title = {Score-based generative modeling through stochastic differential equations},
+  booktitle = {International Conference on Learning Representations},
+  year = {2021},
+  eprint = {2011.13456},
+  archiveprefix = {arXiv}
+}"""
+KARRAS = """@inproceedings{karras2022,
+  author = {Karras, Tero and Aittala, Miika and Aila, Timo and Laine, Samuli},
+  title = {Elucidating the design space of diffusion-based generative models},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {35},
+  year = {2022},
+  eprint = {2206.00364},
+  archiveprefix = {arXiv}
+}"""
+
+
 @dataclass(frozen=True)
 class Theory:
     """A theory and the commands that take it.
@@ -80,14 +100,27 @@ THEORIES = {
         Theory(
             "score",
             "Random-feature score model in training (Bonnaire-Urfin-Biroli-Mezard)",
-            ("spectrum score", "losses score", "times score", "simulate score", "validate score"),
+            (
+                "spectrum score",
+                "losses score",
+                "times score",
+                "simulate score",
+                "validate score",
+                "figure bonnaire2025",
+            ),
             (BONNAIRE,),
         ),
         Theory(
             "dense-memory",
             "Dense associative memory whose energy is that of a diffusion model's noisy data",
-            ("attractors",),
+            ("attractors", "figure pham2025"),
             (PHAM,),
+        ),
+        Theory(
+            "generalise",
+            "Trained networks beside the exact score: from memorising to generalising with the number of points",
+            ("generalise",),
+            (PHAM, SONG, KARRAS),
         ),
         Theory(
             "rem",
@@ -112,6 +145,11 @@ def cite_score() -> Answer:
 def cite_dense_memory() -> Answer:
     """Print the papers behind dense associative memory, as BibTeX."""
     return _cite("dense-memory")
+
+
+def cite_generalise() -> Answer:
+    """Print the papers behind samplers and trained score networks, as BibTeX."""
+    return _cite("generalise")
 
 
 def cite_rem() -> Answer:

@@ -167,3 +167,18 @@ def test_points_that_occur_twice_are_refused(spinodal: Callable, tmp_path: Path)
     ran = spinodal("generalise", tmp_path / "twice.npy", "--no-network", "--out", tmp_path / "out")
     assert ran.code == 2
     assert "occur more than once" in ran.err
+
+
+def test_models_and_cite_know_it_and_its_commands_exist(spinodal: Callable) -> None:
+    listed = {m["name"]: m for m in spinodal("models", "--json").data["models"]}
+    assert listed["generalise"]["commands"] == ["generalise"]
+    for name in ("score", "dense-memory", "generalise", "rem"):
+        for command in listed[name]["commands"]:
+            assert spinodal(*command.split(), "--help").code == 0
+        references = spinodal("cite", name, "--json").data["references"]
+        assert references
+        assert all(text.startswith("@") and "year" in text for text in references)
+    keys = [
+        text.partition("{")[2].partition(",")[0] for text in spinodal("cite", "generalise", "--json").data["references"]
+    ]
+    assert keys == ["pham2025", "song2021", "karras2022"]
