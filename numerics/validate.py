@@ -171,6 +171,14 @@ def agreement(
     ------
     InvalidInput
         If nothing can be compared, or the records are of different simulations.
+
+    Examples
+    --------
+    >>> from numerics.simulate import simulate
+    >>> from theory.models.hopfield import Hopfield
+    >>> record = simulate(Hopfield(alpha=0.05, temperature=0.0), 400, start="example", samples=4)
+    >>> agreement({"m": 0.9999}, [record]).verdict
+    '...'
     """
     if not records:
         raise InvalidInput("nothing to compare; simulate at one or more N first.")

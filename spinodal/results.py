@@ -113,6 +113,14 @@ def load(path: Path | str) -> Any:
     ------
     InvalidInput
         If the file is missing, damaged, or no result of spinodal.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "answer.json"
+    >>> _ = file.write_text('{"alpha": 0.138}')
+    >>> load(file)
+    {'alpha': 0.138}
     """
     source = Path(path).expanduser()
     if not source.is_file():

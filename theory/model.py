@@ -251,7 +251,13 @@ def model_names() -> list[str]:
 
 
 def models() -> dict[str, type[Any]]:
-    """All registered models by name: built-in ones, entry points `spinodal.models`, and those registered by hand."""
+    """All registered models by name: built-in ones, entry points `spinodal.models`, and those registered by hand.
+
+    Examples
+    --------
+    >>> "random-features" in models()
+    True
+    """
     from importlib.metadata import entry_points
 
     for name in model_names():

@@ -117,6 +117,12 @@ def counted_collapse_time(
     ------
     InvalidInput
         For numbers out of range.
+
+    Examples
+    --------
+    >>> found = counted_collapse_time(200, 0.5, near=0.23, samples=40)
+    >>> bool(abs(found.value - 0.229338) < 0.03)  # d -> infinity
+    True
     """
     alpha, t = above_zero("alpha", alpha), above_zero("near", near)
 

@@ -89,7 +89,16 @@ class Volume:
 
 
 def flow_back(score: Score, *, low: float, steps: int = 40) -> Callable[[Array, float], Array]:
-    """Return ``back(x, sigma)``: the probability flow from sigma down to `low`, and the denoised estimate there."""
+    """Return ``back(x, sigma)``: the probability flow from sigma down to `low`, and the denoised estimate there.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.flow import exact_score
+    >>> from numerics.diffusion.memories import memories
+    >>> back = flow_back(exact_score(memories([[-1.0], [1.0]])), low=0.05)
+    >>> back(np.array([[0.3], [-2.0]]), 0.5).round(6).tolist()
+    [[1.0], [-1.0]]
+    """
 
     def back(x: Array, sigma: float) -> Array:
         at = probability_flow(score, x, noise_levels(sigma, low, steps)) if sigma > low * (1.0 + 1e-12) else x
@@ -135,6 +144,15 @@ def critical_noise(
     ------
     InvalidInput
         For numbers out of range.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.flow import exact_score
+    >>> from numerics.diffusion.memories import memories
+    >>> back = flow_back(exact_score(memories([[-1.0], [1.0]])), low=0.05, steps=20)
+    >>> found = critical_noise([[1.0]], np.linspace(0.2, 2.0, 10), back, delta=0.1, trials=100)
+    >>> bool(abs(found.level[0] - 1 / 1.2816) < 0.2)  # lost where 1 + sigma z < 0, for a tenth of the z
+    True
     """
     x = np.asarray(points, dtype=np.float64)
     rising = np.asarray(levels, dtype=np.float64)

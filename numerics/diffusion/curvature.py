@@ -42,6 +42,13 @@ def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, at: Local
     Returns
     -------
     covariance : (N, N) array
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0, 0.0], [1.0, 0.0]])
+    >>> softmax_covariance(pair, [0.0, 0.0], 0.5).tolist()
+    [[1.0, 0.0], [0.0, 0.0]]
     """
     point = np.asarray(x, dtype=np.float64)
     here = local(known, point, sigma) if at is None else at
@@ -61,13 +68,29 @@ def softmax_covariance(known: Memories, x: ArrayLike, sigma: float, *, at: Local
 
 
 def hessian(known: Memories, x: ArrayLike, sigma: float) -> Array:
-    """Hessian of E at one point, (N, N); an isolated memory has twice the unit matrix."""
+    """Hessian of E at one point, (N, N); an isolated memory has twice the unit matrix.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0, 0.0], [1.0, 0.0]])
+    >>> hessian(pair, [0.0, 0.0], 2.0).tolist()  # half-way: Cov_w is 1 along the line, and E = 2 - 2 Cov_w/sigma^2
+    [[1.5, 0.0], [0.0, 2.0]]
+    """
     covariance = softmax_covariance(known, x, sigma)
     return 2.0 * np.eye(known.N) - 2.0 / checked_sigma(sigma) ** 2 * covariance
 
 
 def divergence(known: Memories, x: ArrayLike, sigma: float) -> float:
-    """Divergence of the score at one point, -N/sigma^2 + Tr Cov_w/sigma^4."""
+    """Divergence of the score at one point, -N/sigma^2 + Tr Cov_w/sigma^4.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0, 0.0], [1.0, 0.0]])
+    >>> divergence(pair, [0.0, 0.0], 2.0)
+    -0.4375
+    """
     s2 = checked_sigma(sigma) ** 2
     return -known.N / s2 + float(np.trace(softmax_covariance(known, x, sigma))) / s2**2
 
@@ -122,6 +145,13 @@ def curvatures(known: Memories, x: ArrayLike, sigma: float) -> Array:
     Returns
     -------
     eigenvalues : (N,) array
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0, 0.0], [1.0, 0.0]])
+    >>> curvatures(pair, [0.0, 0.0], 2.0).tolist()
+    [1.5, 2.0]
     """
     point = np.asarray(x, dtype=np.float64)
     values, _ = half_spectrum(known, point, sigma, local(known, point, sigma))
@@ -139,6 +169,14 @@ def softest(known: Memories, x: ArrayLike, sigma: float, *, lanczos_above: int =
     eigenvalue : float
     direction : (N,) array
         Of unit length.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0, 0.0], [1.0, 0.0]])
+    >>> value, direction = softest(pair, [0.0, 0.0], 0.5)  # negative: a saddle between the two
+    >>> value, abs(direction).tolist()
+    (-6.0, [1.0, 0.0])
     """
     point = np.asarray(x, dtype=np.float64)
     at = local(known, point, sigma)

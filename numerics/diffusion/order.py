@@ -137,6 +137,13 @@ def orders(records: Sequence[Generalisation]) -> list[Order]:
     -------
     list of Order
         For every score: all sizes together first, then every K whose sets have both classes.
+
+    Examples
+    --------
+    >>> from numerics.diffusion.transition import generalise
+    >>> found = orders(generalise("circle", [40], scores=["exact"], sigma=0.1))[0]
+    >>> found.quantity, found.above, found.below, 0.0 <= found.superiority <= 1.0
+    ('t_c', 'memorised', 'spurious', True)
     """
     out = []
     for score in SCORES:
@@ -189,6 +196,13 @@ def peaks(records: Sequence[Generalisation]) -> list[Peak]:
     Parameters
     ----------
     records : sequence of Generalisation
+
+    Examples
+    --------
+    >>> from numerics.diffusion.transition import generalise
+    >>> (found,) = peaks(generalise("circle", [2, 18, 400], scores=["exact"]))
+    >>> found.K, found.verdict
+    (18, 'yes')
     """
     out = []
     for score in SCORES:

@@ -134,6 +134,15 @@ def probe(
     Returns
     -------
     Probes
+
+    Examples
+    --------
+    >>> from numerics.diffusion.flow import exact_score
+    >>> from numerics.diffusion.memories import memories
+    >>> at = np.array([[1.0, 0.0]])
+    >>> found = probe(exact_score(memories([[-1.0, 0.0], [1.0, 0.0]])), at, 0.1, delta=0.1, high=5.0)
+    >>> found.curvature.round(6).tolist()
+    [[2.0, 2.0]]
     """
     rising = noise_levels(high, 0.25 * sigma, levels - 1)[::-1]
     back = flow_back(score, low=sigma, steps=steps)
