@@ -191,7 +191,7 @@ def _numbers(values: Sequence[float | None]) -> Array:
 
 
 def peaks(records: Sequence[Generalisation]) -> list[Peak]:
-    """Where spurious samples are most frequent, for every score with three sizes at least, and how clearly.
+    """Where spurious samples are most frequent, for every score with some and three sizes at least, and how clearly.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def peaks(records: Sequence[Generalisation]) -> list[Peak]:
     out = []
     for score in SCORES:
         K, value, error = against([r for r in records if r.declared["score"] == score], "spurious")
-        if len(K) < 3:
+        if len(K) < 3 or not value.max() > 0.0:
             continue
         top = int(value.argmax())
         first, last = ((value[top] - value[end]) / math.hypot(error[top], error[end]) for end in (0, -1))

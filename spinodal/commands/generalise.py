@@ -281,7 +281,8 @@ def _mean(records: Sequence[Generalisation], name: str) -> str:
     _, value, error = against(records, name)
     if not len(value):
         return "-"
-    text, spread = rounded(float(value[0]), float(error[0]) or None)
+    # What is exact to five digits needs no error here.
+    text, spread = rounded(float(value[0]), float(error[0]) if error[0] > 1e-5 * abs(value[0]) else None)
     digits = spread.replace(".", "").lstrip("0")
     return f"{text}({digits})" if spread != "-" else text
 

@@ -97,7 +97,7 @@ def test_a_peak_is_judged_against_both_ends() -> None:
     assert peak.above_first == pytest.approx(0.3 / math.hypot(0.03, 0.01))
     (still_rising,) = peaks([*inside[:2], fractions(30, 0.32, 0.03)])
     assert (still_rising.K, still_rising.above_last, still_rising.verdict) == (30, 0.0, "undecided")
-    assert peaks(inside[:2]) == []
+    assert peaks(inside[:2]) == peaks([fractions(K, 0.0, 0.01) for K in (2, 9, 30)]) == []
     # Two sets that differ by more than their own errors: what they scatter is the error.
     K, value, error = against([fractions(9, 0.1, 0.01), fractions(9, 0.3, 0.01)], "spurious")
     assert (K.tolist(), value.tolist()) == ([9.0], [0.2])
