@@ -246,8 +246,8 @@ def simulate_score(
         else:
             row, values = _solved(task, disorder, counts)
             spectra.append(values)
+            report(1, 1)
         rows.append(row)
-        report(1, 1)
     common = [name for name in rows[0] if all(name in row for row in rows)]
     values_of = {name: [row[name] for row in rows] for name in common}
     kept: dict[str, Curve] = {name: histogram(spectra, edges) for name, edges in (bins or {}).items() if spectra}

@@ -20,7 +20,7 @@ CLAIM = (
     "Training first underfits, then generalises, and memorises only after tau_mem,1, which grows with n; for n above "
     "n* ~ 3 p (t = 0.01) no training memorises. At a fixed training time the samples needed to generalise fall with "
     "the number of features towards a limit: the dynamics regularises, not the architecture. Trained matrices lie on "
-    "the side of n* that the error of their score says."
+    "the side of n* that the error of their score says. The line of tau_mem,3 ends where hidden and noise modes merge."
 )
 COST = "redraw: 20 s; simulations anew: 1 min of one core; --quick: 5 s"
 TOLERANCE = "trained matrices at infinite time: the side of n* they are on, where theory is 20 % away from 1"

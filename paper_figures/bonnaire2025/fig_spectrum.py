@@ -18,10 +18,10 @@ from paper_figures.style import EXAMPLE, FEATURE, MIXTURE, PUBLISHED, letter, sh
 __all__ = ["CLAIM", "COST", "FULL", "QUICK", "TOLERANCE", "draw", "spec"]
 
 CLAIM = (
-    "At psi_p = 64, psi_n = 8, t = 0.01 (tanh) the spectrum has a delta and three bulks, not two: between the delta at "
-    "s^2 and the noise modes lie the hidden modes, the span of W projected out of that of the samples, of weight "
-    "1/psi_p. Gaussian-equivalent eigenvalues fill all three. The true network has them too, but at d = 50 its delta "
-    "and its noise modes are still broadened, by O(psi_p/d)."
+    "At psi_p = 64, psi_n = 8, t = 0.01 (tanh) the spectrum has a delta and three bulks (published: a delta and two): "
+    "between the delta at s^2 and the noise modes lie the hidden modes, the span of W projected out of that of the "
+    "samples, of weight 1/psi_p. Gaussian-equivalent eigenvalues fill all three. The true network has them too, but at "
+    "d = 50 its delta and its noise modes are still broadened, by O(psi_p/d)."
 )
 COST = "redraw: 3 s; simulations anew: 3 min of one core; --quick: 10 s"
 TOLERANCE = "extreme eigenvalues: 10 Tracy-Widom units; bins of the equivalent at the largest d: 8 % of the maximum"

@@ -23,7 +23,7 @@ __all__ = ["losses", "spectrum", "times"]
 PsiP = Annotated[float, typer.Option("--psi-p", show_default=False, help="Features per dimension, p/d; above 0.")]
 PsiN = Annotated[float, typer.Option("--psi-n", show_default=False, help="Samples per dimension, n/d; above 0.")]
 Time = Annotated[
-    float, typer.Option("--t", show_default=False, help="Diffusion time; the noise has variance 1 - exp(-2t).")
+    float, typer.Option("--t", show_default=False, help="Diffusion time, above 0; the noise has variance 1 - exp(-2t).")
 ]
 ActivationName = Annotated[
     str, typer.Option("--activation", help="tanh, relu, erf, sigmoid, gelu, linear, or ./my.py:act.")

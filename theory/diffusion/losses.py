@@ -208,14 +208,19 @@ class Training:
 
     def slope(self, tau: Any) -> Array:
         """Derivative of the test loss in log tau."""
+        return self._slope(tau)[0]
+
+    def _slope(self, tau: Any) -> tuple[Array, Array]:
+        """Derivative of the test loss in log tau, and its rounding."""
         k = np.atleast_1d(self.rate(tau))
         if not self.model.learns:
-            return np.zeros(k.size)
+            return np.zeros(k.size), np.zeros(k.size)
         z, one, T = self._contour
         decay = np.exp(-k[:, None] * z)
         phi = -np.expm1(-k[:, None] * z) / z
-        double = 2.0 * _between(phi, T, decay)
-        return np.asarray(k * (double - 2.0 * (decay @ one)).real)
+        slope = (_between(phi, T, decay) - decay @ one).real
+        size = _between(np.abs(phi), np.abs(T), np.abs(decay)) + np.abs(decay) @ np.abs(one)
+        return 2.0 * k * slope, 4.0 * _EPS * k * size
 
 
 def losses(model: ScoreModel, tau: ArrayLike) -> Losses:

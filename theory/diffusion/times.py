@@ -51,6 +51,7 @@ REGIONS = ("underfit", "dynamics", "memorise", "architecture")
 _GRID = 80
 _RATIO = 1.5
 _STEPS = 80
+_APART = 1e-3  # in log tau
 _SHALLOW = 1e-10  # minimum of the test loss that is rounding
 _KINDS = {1: "noise", 2: "population", 3: "hidden"}
 
@@ -69,6 +70,8 @@ class TimeScales:
         Largest estimated relative error of these.
     tau_opt, score_error_opt : float or None
         Where the test loss is lowest, and the error of the score there; None if it falls for ever.
+    tau_opt_error : float or None
+        Estimated relative error of `tau_opt`: larger than the others where the minimum is shallow.
     score_error_final : float
         Error of the score for infinite training.
     reasons : dict of str to str
@@ -82,6 +85,7 @@ class TimeScales:
     tau_mem_3_last: float | None
     error: float
     tau_opt: float | None
+    tau_opt_error: float | None
     score_error_opt: float | None
     score_error_final: float
     reasons: dict[str, str]
@@ -163,6 +167,7 @@ def time_scales(model: ScoreModel | Training) -> TimeScales:
         **values,
         error=error,
         tau_opt=best,
+        tau_opt_error=None if best is None else _uncertainty(training, best),
         score_error_opt=lowest,
         score_error_final=training.final_score_error,
         reasons=reasons,
@@ -193,6 +198,12 @@ def _lowest(training: Training) -> float | None:
         return None
     best = min(roots, key=lambda tau: float(training.test(tau)[0]))
     return best if training.final_test - float(training.test(best)[0]) > _SHALLOW else None
+
+
+def _uncertainty(training: Training, best: float) -> float:
+    """Relative error of the time of the lowest test loss: what is left of the slope, and its rounding."""
+    slope, rounding = training._slope(best * np.exp([-_APART, 0.0, _APART]))
+    return float((abs(slope[1]) + rounding[1]) * 2.0 * _APART / (slope[2] - slope[0]))
 
 
 def exponent(model: ScoreModel, kind: int = 1) -> float | None:

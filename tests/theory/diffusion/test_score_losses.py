@@ -161,6 +161,17 @@ def test_time_scales_in_print():
     assert abs(Training(MODEL).slope(found.tau_opt)[0]) < 1e-12
 
 
+def test_a_shallow_minimum_says_how_well_it_is_known(monkeypatch):
+    """On another contour all sums round differently: the lowest test loss moves by less than its error."""
+    assert time_scales(MODEL).tau_opt_error < 1e-13
+    shallow = ScoreModel(64, 8, 3.0)
+    here = time_scales(shallow)
+    monkeypatch.setattr("theory.diffusion.losses._DIGITS", 47.0)
+    there = time_scales(shallow)
+    assert here.tau_opt != there.tau_opt
+    assert abs(math.log(here.tau_opt / there.tau_opt)) < here.tau_opt_error < 1e-5
+
+
 def test_scales_of_merged_bulks_are_not_given():
     found = time_scales(ScoreModel(64, 8, 0.3))
     assert found.tau_mem_3 is None
