@@ -76,6 +76,7 @@ def draw(results: Results) -> Figure:
     axes.text(4.0, 7e5, r"published: $\propto n$", ha="center", color=PUBLISHED, fontsize=7, rotation=20)
     axes.set(xscale="log", yscale="log", xlim=(1.2, 100.0), ylim=(30.0, 5e6))
     axes.set(xlabel=r"samples per dimension  $\psi_n=n/d$", ylabel=r"training time  $\tau$")
+    axes.set_title(r"tanh, $t=0.01$", loc="left", pad=3)
     figure.legend(handles=_handles(sizes), loc="outside upper center", ncols=4, fontsize=6.5)
     return figure
 
