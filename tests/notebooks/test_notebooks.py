@@ -16,7 +16,7 @@ BUDGET = 60.0  # seconds on two cores
 
 
 def test_all_notebooks_are_there():
-    assert NAMES == ["add_your_own_model", "first_phase_diagram", "monte_carlo"]
+    assert NAMES == ["add_your_own_model", "diffusion", "first_phase_diagram", "monte_carlo"]
 
 
 @pytest.mark.parametrize("name", NAMES)
