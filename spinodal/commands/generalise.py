@@ -41,7 +41,11 @@ def generalise(
     ] = True,
     sigma: Annotated[
         float | None,
-        typer.Option("--sigma", show_default="0.05 of the extent", help="Noise at which samples end, data's unit."),
+        typer.Option(
+            "--sigma",
+            show_default="0.05 of the extent",
+            help="Noise at which samples end, in the data's unit (extent: rms distance from the mean).",
+        ),
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", help="Training sets per K, with seeds one after another.")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="First seed: training set, network, samples.")] = 0,
@@ -56,17 +60,28 @@ def generalise(
     key: Annotated[str | None, typer.Option("--key", show_default=False, help="Array of a .npz file.")] = None,
     delta_m: Annotated[
         float | None,
-        typer.Option("--delta-m", show_default="from the data", help="Memorised: within this distance of a memory."),
+        typer.Option(
+            "--delta-m",
+            show_default="from the data",
+            help="Memorised: within this distance of a training point, in the data's unit.",
+        ),
     ] = None,
     delta_s: Annotated[
         float | None,
-        typer.Option("--delta-s", show_default="from the data", help="Spurious: this near to another sample."),
+        typer.Option(
+            "--delta-s", show_default="from the data", help="Spurious: this near to another sample, in the data's unit."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of records and networks; a run goes on there.")] = Path(
         "generalise"
     ),
     figure: Annotated[
-        Path | None, typer.Option("--figure", show_default=False, help="Figure (.pdf, .png or .svg).")
+        Path | None,
+        typer.Option(
+            "--figure",
+            show_default=False,
+            help="Figure of fractions, basin volumes and curvatures (.pdf, .png or .svg).",
+        ),
     ] = None,
 ) -> Answer:
     """Memorised, spurious and generalised samples of scores that know K training points.
@@ -74,13 +89,14 @@ def generalise(
     Samples of a trained network and of the exact score are classified by their distances to the training set S and to
     other samples S'.  Critical noise, basin volume and curvature (Hessian of E = -2 sigma^2 log p, 2 at an isolated
     memory) are measured per class; t_c = log(1 + sigma_c^2)/2 of the critical noise sigma_c up to which 9 of 10 trials
-    come back within delta_m or sigma, the larger.
+    come back within delta_m or sigma, the larger.  Volumes are natural logarithms, in the data's unit to the power N, and
+    end at the noise of 5 extents ('capped': the fraction of trials that come back from there).
 
     Whether they fall from memorised through spurious to generalised is tested, by ranks within training sets: 'yes' or
     'reversed' beyond 3 standard errors.  So is the peak of the spurious fraction, against both ends.
 
     Every record is kept in the folder as soon as it is there, and networks every ten seconds: a run that was stopped in
-    any way goes on where it was.
+    any way goes on where it was.  All of digits takes minutes on one core.  Exit code 3: the sampler is too coarse.
     """
     from numerics.diffusion.generalisation import SCORES
     from numerics.diffusion.neural import Training
