@@ -89,8 +89,8 @@ def generalise(
     Samples of a trained network and of the exact score are classified by their distances to the training set S and to
     other samples S'.  Critical noise, basin volume and curvature (Hessian of E = -2 sigma^2 log p, 2 at an isolated
     memory) are measured per class; t_c = log(1 + sigma_c^2)/2 of the critical noise sigma_c up to which 9 of 10 trials
-    come back within delta_m or sigma, the larger.  Volumes are natural logarithms, in the data's unit to the power N, and
-    end at the noise of 5 extents ('capped': the fraction of trials that come back from there).
+    come back within delta_m or sigma, the larger.  Volumes are natural logarithms, in the data's unit to the power N,
+    and end at the noise of 5 extents ('capped': the fraction of trials that come back from there).
 
     Whether they fall from memorised through spurious to generalised is tested, by ranks within training sets: 'yes' or
     'reversed' beyond 3 standard errors.  So is the peak of the spurious fraction, against both ends.
