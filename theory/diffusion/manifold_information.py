@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from theory.diffusion.activations import Activation
 from theory.diffusion.information import Information, Value
 from theory.diffusion.latent_channel import inner_nodes, normal_rule, normalised
+from theory.diffusion.overlap_laws import EPS
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Linearised, Problem
 from theory.saddle import solve
@@ -36,7 +37,9 @@ __all__ = ["manifold_information"]
 Array = NDArray[np.float64]
 LEVELS = (1, 3, 5, 7)  # of the quadrature on which roots are polished; errors are from the next
 TARGET = 1e-11
-LARGEST_SNR = 1e5
+LARGEST_SNR = 1e12
+NEAR_KINK = (-9.0, -6.0, -4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0, 6.0, 9.0)
+LARGEST_SPREAD = 5e3  # of snr V: the square of the signal that is not known yet, whose law must be resolved
 
 
 class _Averages(NamedTuple):
@@ -52,8 +55,11 @@ def _averages(act: Callable[[Array], Array], kinks: tuple[float, ...], snr: floa
     step, reach = 0.4 / 1.25**level, 9.0 + 0.5 * level
     # The posterior of u is narrow where the signal is strong; it must still be resolved.
     sharp = max(1.0, math.sqrt(snr * V) * 0.5)
-    outer = normal_rule(step, 8.5)
-    omega, total = math.sqrt(max(0.0, 1.0 - V)) * outer.x, np.zeros(3)
+    known = math.sqrt(max(0.0, 1.0 - V))
+    # Averages over u vary on the scale sqrt(V) around a kink.
+    near = tuple((k + d * math.sqrt(V)) / known for k in kinks for d in NEAR_KINK) if known > 0.1 else ()
+    outer = normal_rule(step, 8.5, tuple(k for k in near if abs(k) < 8.5))
+    omega, total = known * outer.x, np.zeros(3)
     u, w = inner_nodes(omega, V, step / sharp, reach, kinks)
     root = math.sqrt(V)
     for k in range(omega.size):
@@ -64,6 +70,10 @@ def _averages(act: Callable[[Array], Array], kinks: tuple[float, ...], snr: floa
         uk, wk = uk[inside], wk[inside]
         mean = math.sqrt(snr) * act(omega[k] + root * uk)
         y = np.arange(mean.min() - reach, mean.max() + reach + 1.2 * step, 1.2 * step)
+        if kinks:  # a step leaves a gap in which there is no y
+            ordered = np.append(np.sort(mean), np.inf)
+            after = np.searchsorted(ordered, y)
+            y = y[np.minimum(ordered[after] - y, np.abs(y - ordered[after - 1])) < reach + 1.2 * step]
         e = np.exp(-0.5 * (y[:, None] - mean) ** 2) * (wk / math.sqrt(2.0 * math.pi))
         z0 = e.sum(axis=1)
         seen = z0 > 1e-290
@@ -108,18 +118,19 @@ def manifold_information(gamma: float, act: str | Activation | Callable[[Array],
         def linearise(x: Array, p: Array) -> Linearised:
             f, d = np.empty_like(x), np.empty((len(x), 1, 1))
             for k, (row, q) in enumerate(zip(x, p, strict=True)):
-                a = averages(float(q[0]), float(row[0]), level)
-                f[k, 0] = row[0] - gamma / (gamma + a.fisher)
-                d[k, 0, 0] = 1.0 - gamma * a.decrease / (gamma + a.fisher) ** 2
+                V = math.exp(float(row[0]))
+                a = averages(float(q[0]), V, level)
+                f[k, 0] = row[0] + math.log1p(a.fisher / gamma)
+                d[k, 0, 0] = 1.0 - V * a.decrease / (gamma + a.fisher)
             return Linearised(f, d, np.full((len(x), 1, 1), np.nan))
 
         return Problem(
             residual=lambda x, p: linearise(x, p).residual,
             linearise=linearise,
-            lower=np.array([1e-9]),
-            upper=np.array([1.0]),
+            lower=np.array([-40.0]),
+            upper=np.array([0.0]),
             refined=problem(level + 1, finer=False) if finer else None,
-            names=("1 - q",),
+            names=("log(1 - q)",),
             parameter_names=("snr",),
         )
 
@@ -134,35 +145,55 @@ def manifold_information(gamma: float, act: str | Activation | Callable[[Array],
         """The solution towards which knowledge grows, or shrinks, from a start."""
         V = start
         for _ in range(200):
+            if snr * V > LARGEST_SPREAD:
+                raise _too_sharp()
             new = gamma / (gamma + averages(snr, V, 0).fisher)
             V, change = new, abs(new - V)
             if change < 1e-3 * new:
                 break
         return V
 
+    ignorant: dict[float, float] = {0.0: 1.0}
+
+    def least_known(snr: float) -> float:
+        """The solution reached from no knowledge, which falls with snr: followed, as V = 1 is costly at large snr."""
+        near = max(s for s in ignorant if s <= snr)
+        V, step = ignorant[near], max(10.0 * near, 10.0)
+        while step < snr:
+            V = ignorant[step] = settled(step, V)
+            step *= 10.0
+        V = ignorant[snr] = settled(snr, V)
+        return V
+
     def information(snr: float) -> Value:
         if snr <= 0.0:
             return Value(0.0, 0.0)
         if snr > LARGEST_SNR:
-            raise NotConverged(
-                f"alpha is reached only beyond a signal-to-noise ratio of {LARGEST_SNR:g}, where the quadrature of the "
-                "curved manifold does not go; give a smaller alpha or more latent directions."
-            )
-        starts = [settled(snr, 1.0), settled(snr, min(0.5, 1e-2 / (1.0 + snr)))]
+            raise _too_sharp()
+        starts = [least_known(snr), settled(snr, min(0.5, 1e-2 / (1.0 + snr)))]
         if abs(starts[0] - starts[1]) < 0.05 * starts[0]:
             starts = starts[:1]
         found = []
         for start in starts:
-            x = np.array([start])
+            x = np.array([math.log(start)])
             for level in LEVELS:
                 roots = solve(problem(level), x, [snr], throw=level == LEVELS[-1])
                 if not roots.converged.all():
                     continue
                 x = roots.x[0]
-                one, two = (value(snr, float(x[0]), k) for k in (level, level + 1))
+                one, two = (value(snr, math.exp(x[0]), k) for k in (level, level + 1))
                 if abs(one - two) < TARGET:
                     break
-            found.append(Value(two, abs(one - two) + 1e-15 * (1.0 + gamma)))
+            # y is of the size sqrt(snr), and is told to within its rounding
+            found.append(Value(two, abs(one - two) + EPS * (5.0 * (1.0 + gamma) + math.sqrt(snr))))
         return min(found, key=lambda v: v.value)
 
     return information
+
+
+def _too_sharp() -> NotConverged:
+    return NotConverged(
+        f"alpha is reached only beyond a signal-to-noise ratio of {LARGEST_SNR:g} ({LARGEST_SPREAD:g} in what is not "
+        "known yet), where the quadrature of the curved manifold does not go, if at all; give a smaller alpha, or more "
+        "latent directions."
+    )

@@ -10,7 +10,7 @@ import pytest
 from theory.diffusion.collapse import collapse
 from theory.diffusion.information import linear_manifold_information
 from theory.diffusion.latent_channel import normalised
-from theory.diffusion.manifold_information import manifold_information
+from theory.diffusion.manifold_information import _averages, manifold_information
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Status
 
@@ -89,6 +89,24 @@ def test_collapse_on_a_curved_manifold():
     assert curved.error < 1e-12
     assert flat.t_C == pytest.approx(collapse(linear_manifold_information(0.25), 0.2).t_C, rel=1e-11)
     assert curved.t_C > flat.t_C  # tanh has harmonics: it tells data points apart at more noise
+
+
+@pytest.mark.parametrize(("gamma", "snr"), [(0.1, 1e4), (0.1, 1e10), (0.01, 1e12)])
+def test_strong_signals_on_few_latent_directions(gamma, snr):
+    """What is not known of z shrinks with the noise, so that the quadrature does not notice."""
+    found, exact = manifold_information(gamma, "linear")(snr), linear_manifold_information(gamma)(snr)
+    assert abs(found.value - exact.value) <= found.error + exact.error
+    assert found.error < 1e-9
+
+
+def test_averages_beside_a_kink_are_resolved():
+    """Fisher information of a step for V -> 0 falls as sqrt(V) (all of it comes from fields within sqrt(V) of it)."""
+    act = normalised(np.sign)
+    for V in (1e-2, 1e-4):
+        one, two = (_averages(act.function, act.kinks, 2.0, V, level) for level in (0, 2))
+        assert one == pytest.approx(two, rel=1e-9)
+    ratio = one.fisher / _averages(act.function, act.kinks, 2.0, 1e-6, 1).fisher
+    assert ratio == pytest.approx(0.1, rel=1e-3)
 
 
 def test_beyond_the_quadrature_it_says_so():
