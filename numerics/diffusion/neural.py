@@ -199,8 +199,8 @@ def train(
     --------
     >>> from numerics.diffusion.memories import circle
     >>> net = train(circle(3), Training(steps=20, width=8), low=0.05, high=5.0)  # doctest: +SKIP
-    >>> net.score(np.zeros((1, 2)), 0.5)  # doctest: +SKIP
-    array([[0.09..., 0.14...]])
+    >>> net.score(np.zeros((1, 2)), 0.5).shape  # doctest: +SKIP
+    (1, 2)
     """
     memories(points, duplicates="drop")  # refuses what are no points
     points = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
