@@ -20,7 +20,7 @@ CLAIM = (
     "Lambda p(Lambda lambda) instead. The replica-symmetric spin glass ends at lambda = 0.00783979, while densities of "
     "minima found from random starts, published and ours, do not end there."
 )
-COST = "redraw: 5 s; simulations anew: 8 min of one core; --quick: 5 s"
+COST = "redraw: 5 s; simulations anew: 13 min of one core; --quick: 5 s"
 TOLERANCE = "published theory: 1e-9; simulations of retrieval: 5 % of the largest density"
 
 _NAMES = ("example 0.02", "example 0.04", "spin-glass 0.04")

@@ -28,7 +28,7 @@ CLAIM = (
     "chi/(d - chi) (their Fig. 7): published histograms and our simulations agree. Minima found from random starts "
     "(those that end in no pattern) are near the replica-symmetric spin glass although that is unstable."
 )
-COST = "redraw: 3 s; simulations anew: 8 min of one core; --quick: 5 s"
+COST = "redraw: 3 s; simulations anew: 13 min of one core; --quick: 5 s"
 TOLERANCE = "published histograms and simulations of retrieval: 5 % of the largest density"
 
 _LOADS = (0.02, 0.03, 0.04)

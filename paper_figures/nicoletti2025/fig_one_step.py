@@ -22,10 +22,10 @@ CLAIM = (
     "erf(m0/sqrt(2 alpha)), which simulation excludes. Small overlaps improve below alpha = c_d^2, which grows like "
     "d - 1/2."
 )
-COST = "redraw: 2 s; simulations anew: 1 min of one core; --quick: 5 s"
+COST = "redraw: 2 s; simulations anew: 4 min of one core; --quick: 5 s"
 TOLERANCE = "simulations: 3 standard errors at each overlap"
 
-FULL: Sizes = {1000: 16, 2000: 8}
+FULL: Sizes = {1000: 64, 2000: 32}
 QUICK: Sizes = {200: 4}
 
 _ALPHA = 0.5

@@ -24,7 +24,7 @@ CLAIM = (
     "of the simulated samples lose the pattern at T = 0 approach the capacity from above."
 )
 COST = "redraw: 3 s; lines and simulations anew: 10 min of one core; --quick: 6 min"
-TOLERANCE = "published: as said; simulated transitions: 3 standard errors and 5 % at the largest N"
+TOLERANCE = "published: as said; simulated transitions: 3 standard errors at the largest N"
 
 FULL: Sizes = {500: 48, 1000: 24, 2000: 12}
 QUICK: Sizes = {200: 6, 400: 6}

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from numerics.finite_size import extrapolate
 from paper_figures.catalogue import archive_of, catalogue
 from paper_figures.nicoletti2025.fig_replicons import replicon_of
 from paper_figures.plan import transitions_of
@@ -83,7 +84,11 @@ def test_simulated_capacities_come_down_to_the_spinodal(d):
     assert [c.N for c in found.crossings] == [500, 1000, 2000]
     assert values == sorted(values, reverse=True)
     expected = d * threshold(VectorHopfield(d=d)).value
-    assert abs(values[-1] - expected) < 3 * d * found.crossings[-1].error + 0.05 * expected
+    errors = [d * c.error for c in found.crossings]
+    assert abs(values[-1] - expected) < 3 * errors[-1]
+    # The exponent of the finite-size shift is not known; the limits of exponents 1/2 and 1 span its effect.
+    slow, fast = (extrapolate([500, 1000, 2000], values, errors, exponent=x) for x in (0.5, 1.0))
+    assert slow.value - 3 * slow.error < expected < fast.value + 3 * fast.error
 
 
 @pytest.mark.parametrize("d", [1, 3, 10])
@@ -93,8 +98,8 @@ def test_steps_follow_the_map_and_not_the_slip(d):
         m0, m1 = record["m0"], record["m1"]
         pulls.append((m1.value - first_overlap(m0.value, alpha=0.5, d=d)) / m1.error)
         if d == 1 and m0.value > 0.2:
-            assert m1.value - math.erf(m0.value / (2.0 * math.sqrt(0.5))) > 8 * m1.error
-    # Ten points: Student's t with 7 to 15 degrees of freedom.
+            assert m1.value - math.erf(m0.value / (2.0 * math.sqrt(0.5))) > 20 * m1.error
+    # Ten points: Student's t with 31 or 63 degrees of freedom.
     assert np.abs(pulls).max() < 6.0
     assert abs(np.mean(pulls)) < 1.2
 
@@ -105,7 +110,8 @@ def largest(name: str, group: str):
 
 @pytest.mark.parametrize("load", ["0.02", "0.04"])
 def test_fields_and_eigenvalues_of_retrieval_follow_the_theory(load):
-    """Densities within 8 % of their maximum everywhere: eight samples at N = 1000, and O(1/P) corrections."""
+    """Within 8 % (P = 20, eight samples) or 5 % (P = 40, many) of the maximum: corrections are O(1/P)."""
+    allowed = {"0.02": 0.08, "0.04": 0.05}[load]
     law = hessian_law(VectorHopfield(float(load), 3), "example")
     for figure, name, density in (
         ("local-fields", "fields", law.fields.density),
@@ -114,7 +120,7 @@ def test_fields_and_eigenvalues_of_retrieval_follow_the_theory(load):
         x, y, error = largest(figure, f"example {load}").curves[name].arrays()
         shown = x > 0.1
         expected = density(x[shown])
-        assert (np.abs(y[shown] - expected) < 0.08 * expected.max() + 4 * error[shown]).all()
+        assert (np.abs(y[shown] - expected) < allowed * expected.max() + 4 * error[shown]).all()
 
 
 def test_extended_eigenvectors_have_twice_kappa():
@@ -127,6 +133,37 @@ def test_extended_eigenvectors_have_twice_kappa():
     # 1/N corrections are a tenth at N = 1000, where kappa is N/40.
     assert (np.abs(ratio - 2.0) < 0.3 + 4 * error[band] / kappa).all()
     assert np.mean(ratio) == pytest.approx(2.0, abs=0.2)
+
+
+def test_low_extended_eigenvectors_have_twice_kappa():
+    law = hessian_law(VectorHopfield(0.04, 3), "example")
+    x, y, error = largest("participation", "example 0.04").curves["participation"].arrays()
+    band = (x > 0.15) & (x < 0.35)
+    kappa = law.levels(x[band]).spread
+    ratio, error = y[band] / kappa, error[band] / kappa
+    assert band.sum() == 4
+    assert (np.abs(ratio - 2.0) < 4.0 * error).all()
+    # Neighbouring bins have the weak fields of the same samples, so their errors are those of the mean.
+    assert abs(ratio.mean() - 2.0) < 3.0 * error.mean()
+    assert ratio.mean() - 1.0 > 5.0 * error.mean()
+
+
+@pytest.mark.parametrize("eigenvalue", [0.175, 0.225, 0.275, 0.325])
+def test_half_of_the_low_participation_is_due_to_few_weak_fields(eigenvalue):
+    """Why eight samples of N = 1000 do not do; above the gap of kappa, at 1, typical fields matter."""
+    law = hessian_law(VectorHopfield(0.04, 3), "example")
+    (z, far), r = law.subordinates(np.array([eigenvalue, 1.0])), np.linspace(1e-4, 2.6, 20_001)
+    cavity = law.fields.cavity.density(r)
+
+    def weaker(z: complex) -> float:
+        """Share of the fields that makes up the lower half of kappa."""
+        share = np.cumsum(cavity / np.abs(z - r) ** 4)
+        return float(np.cumsum(cavity)[np.searchsorted(share, 0.5 * share[-1])] / cavity.sum())
+
+    square, fourth = (np.trapezoid(cavity / np.abs(z - r) ** k, r) for k in (2, 4))
+    assert fourth / square**2 == pytest.approx(law.levels(np.array([eigenvalue])).spread[0], rel=1e-4)
+    assert weaker(z) < 0.002
+    assert weaker(far) > 0.3
 
 
 def test_all_recorded_runs_are_minima():
