@@ -23,7 +23,7 @@ from numerics.diffusion.score_matrices import Disorder, Modes, drawn, equivalent
 from numerics.diffusion.score_training import Setting, drops, groups, losses, optimum, score_floor, stepwise
 from numerics.estimate import mean
 from numerics.provenance import provenance
-from theory.diffusion.constants import Activation, activation, gaussian_constants
+from theory.diffusion.constants import Activation, Constants, activation, gaussian_constants
 from theory.diffusion.population import Population, population
 from theory.errors import InvalidInput, nearest
 
@@ -155,7 +155,7 @@ class ScoreTask:
         return self.activation
 
     @property
-    def constants(self) -> Any:
+    def constants(self) -> Constants:
         """Constants of the Gaussian equivalent."""
         return gaussian_constants(self.act, t=self.t, sigma2=self.law.sigma2)
 

@@ -8,6 +8,7 @@ there are is never assumed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ class FoldPoints(NamedTuple):
     w: Array
 
 
+@functools.lru_cache(maxsize=32)
 def folds_of(model: ScoreModel) -> FoldPoints:
     """All folds of x along the real curve that can be edges of the spectrum.
 
@@ -54,6 +56,12 @@ def folds_of(model: ScoreModel) -> FoldPoints:
     -----
     At an edge both Stieltjes transforms, q and m = 1/u - 1, increase with z outside the spectrum; folds where they move
     oppositely are dropped.  Which of the others belong to the physical sheet, the caller finds from the density.
+
+    Examples
+    --------
+    >>> model = ScoreModel(8, 64, 0.01)
+    >>> (folds_of(model).x + model.constants.s_squared).round(9).tolist()
+    [0.013054254, 0.046572634, 1.203588663, 5.627397459]
     """
     if not model.learns:
         return _without_signal(model)

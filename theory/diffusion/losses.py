@@ -94,7 +94,7 @@ class Losses:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """Gradient flow of a score model.
+    """Gradient flow of a score model; training times tau are numbers or (n,) arrays, and losses (n,) arrays.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Training:
         return np.asarray(2.0 * self.model.Delta * np.asarray(tau, dtype=np.float64) / self.model.psi_p)
 
     def drops(self, tau: Any) -> dict[str, Array]:
-        """By how much each bulk has lowered the train loss at times tau."""
+        """By how much each bulk has lowered the train loss at times tau, which may be infinite; by name, (n,) each."""
         k = np.atleast_1d(self.rate(tau))
         found: dict[str, Array] = {}
         for bulk, nodes in self.nodes:

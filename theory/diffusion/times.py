@@ -54,6 +54,7 @@ _STEPS = 80
 _APART = 1e-3  # in log tau
 _SHALLOW = 1e-10  # minimum of the test loss that is rounding
 _KINDS = {1: "noise", 2: "population", 3: "hidden"}
+_OF = {"tau_gen": 2, "tau_mem_1": 1, "tau_mem_3": 3, "tau_mem_3_last": 3}  # whose modes
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,21 @@ class PhaseDiagram:
 def time_scales(model: ScoreModel | Training) -> TimeScales:
     """Time scales of a model's training.
 
+    Parameters
+    ----------
+    model : ScoreModel or Training
+        The latter if its spectrum and losses are known already.
+
+    Returns
+    -------
+    TimeScales
+        Training times are in units in which a mode of eigenvalue l relaxes on ``psi_p/(2 Delta l)``.
+
+    Raises
+    ------
+    NotConverged
+        If the spectrum is not found.
+
     Examples
     --------
     >>> found = time_scales(ScoreModel(64, 8, 0.01))
@@ -139,25 +155,12 @@ def time_scales(model: ScoreModel | Training) -> TimeScales:
     """
     training = model if isinstance(model, Training) else Training(model)
     model = training.model
-    spectrum, reasons = training.spectrum, dict[str, str]()
-
-    def of(name: str, kind: int, edge: float | None) -> float | None:
-        if edge is not None:
-            return model.psi_p / (2.0 * model.Delta * edge)
-        held = [b for b in spectrum.bulks if kind in b.kinds]
-        others = sorted({_KINDS[k] for b in held for k in b.kinds if k != kind})
+    spectrum, values, reasons = training.spectrum, _edge_times(training), dict[str, str]()
+    for name in (name for name, value in values.items() if value is None):
+        held = [b for b in spectrum.bulks if _OF[name] in b.kinds]
+        others = sorted({_KINDS[k] for b in held for k in b.kinds if k != _OF[name]})
         what = f"are merged with {' and '.join(others)} modes" if held else "do not exist"
-        reasons[name] = f"{_KINDS[kind]} modes {what} at these parameters"
-        return None
-
-    alone = spectrum.of_kind(3)
-    hidden = alone if len(alone) == sum(3 in b.kinds for b in spectrum.bulks) else ()
-    values = {
-        "tau_gen": of("tau_gen", 2, spectrum.bottom_of(2)),
-        "tau_mem_1": of("tau_mem_1", 1, spectrum.top_of(1)),
-        "tau_mem_3": of("tau_mem_3", 3, hidden[-1].high if hidden else None),
-        "tau_mem_3_last": of("tau_mem_3_last", 3, hidden[0].low if hidden else None),
-    }
+        reasons[name] = f"{_KINDS[_OF[name]]} modes {what} at these parameters"
     error = max((b.error / b.low for b in spectrum.bulks), default=0.0)
     best = _lowest(training)
     if best is None:
@@ -173,6 +176,21 @@ def time_scales(model: ScoreModel | Training) -> TimeScales:
         reasons=reasons,
         status=Status.CONVERGED,
     )
+
+
+def _edge_times(training: Training) -> dict[str, float | None]:
+    """Time scales of the edges; None where the modes do not exist or are merged with others."""
+    model, spectrum = training.model, training.spectrum
+    alone = spectrum.of_kind(3)
+    hidden = alone if len(alone) == sum(3 in b.kinds for b in spectrum.bulks) else ()
+    edges = {
+        "tau_gen": spectrum.bottom_of(2),
+        "tau_mem_1": spectrum.top_of(1),
+        "tau_mem_3": hidden[-1].high if hidden else None,
+        "tau_mem_3_last": hidden[0].low if hidden else None,
+    }
+    unit = model.psi_p / (2.0 * model.Delta)
+    return {name: None if edge is None else unit / edge for name, edge in edges.items()}
 
 
 def _lowest(training: Training) -> float | None:
@@ -211,10 +229,20 @@ def exponent(model: ScoreModel, kind: int = 1) -> float | None:
 
     At a fold the derivative of the edge is explicit: only the equation F holds n.
 
+    Parameters
+    ----------
+    model : ScoreModel
+    kind : {1, 3}
+
     Returns
     -------
     float or None
         None where these modes do not exist or are merged.
+
+    Raises
+    ------
+    InvalidInput
+        For another kind.
 
     Examples
     --------
@@ -278,6 +306,12 @@ def samples_needed(
 def region(model: ScoreModel | Training, tau: float) -> str:
     """The region of the phase diagram after training for a time tau.
 
+    Parameters
+    ----------
+    model : ScoreModel or Training
+    tau : float
+        Training time.
+
     Returns
     -------
     {'underfit', 'dynamics', 'memorise', 'architecture'}
@@ -336,11 +370,9 @@ def phase_diagram(
     rows = []
     for n in samples:
         training = Training(ScoreModel(psi_p, float(n), t, activation, sigma))
-        spectrum = training.spectrum
-        hidden = spectrum.of_kind(3)
-        edges = (spectrum.bottom_of(2), spectrum.top_of(1), hidden[-1].high if hidden else None)
-        unit = psi_p / (2.0 * training.model.Delta)
-        rows.append([*(math.nan if e is None else unit / e for e in edges), training.final_score_error])
+        scales = _edge_times(training)
+        known = (scales[name] for name in ("tau_gen", "tau_mem_1", "tau_mem_3"))
+        rows.append([*(math.nan if tau is None else tau for tau in known), training.final_score_error])
     gen, mem_1, mem_3, final = np.array(rows).T
     star = samples_needed(psi_p, t=t, activation=activation, sigma=sigma)
     return PhaseDiagram(float(psi_p), samples, gen, mem_1, mem_3, final, star, Status.CONVERGED)
