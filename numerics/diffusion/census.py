@@ -2,6 +2,7 @@ r"""Census of the attractors of a data set at one noise level: where memories le
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +14,25 @@ from numerics.diffusion.barriers import Barriers, barriers
 from numerics.diffusion.classify import (
     CLASSES,
     DEPTH,
+    MOST,
+    SPAN,
     Labels,
     Thresholds,
     by_barrier,
     by_distance,
     checked_depth,
+    least_members,
     propose_thresholds,
 )
+from numerics.diffusion.critical import critical_noise, flow_back
 from numerics.diffusion.curvature import curvatures
 from numerics.diffusion.energy import softmax
+from numerics.diffusion.flow import exact_score, noise_levels
 from numerics.diffusion.memories import Memories, Progress, beta_of, memories
+from numerics.diffusion.probes import survival
+from numerics.estimate import Measurement
 from numerics.rng import gaussians, stream, words
-from theory.errors import InvalidInput
+from theory.errors import whole_number
 
 __all__ = ["Census", "census"]
 
@@ -32,6 +40,8 @@ Array = NDArray[np.float64]
 
 _LISTED = 1000  # attractors in the answer
 _SPECTRA = 20  # attractors of each class whose curvatures are averaged
+_PROBED, _TRIALS = 10, 20  # attractors of each class that are noised, and how often
+_HIGH, _LEVELS, _FLOW = 5.0, 23, 12  # highest noise in units of the data's spread, steps down to sigma/4, and of a flow
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +64,9 @@ class Census:
         Their classes by distance, among one another and to the memories.
     spectra : dict
         Class -> eigenvalues of the Hessian of E, averaged in order over its attractors (an isolated memory: all 2).
+    critical : dict
+        Class -> means over its attractors of critical noise, t_c, basin radius and volume (see `survival`); empty
+        unless asked for.
     seed : int
     """
 
@@ -68,6 +81,7 @@ class Census:
     samples: Array
     sample_label: NDArray[np.int64]
     spectra: dict[str, Array]
+    critical: dict[str, dict[str, Measurement]]
     seed: int
 
     @property
@@ -82,6 +96,17 @@ class Census:
             "basins": self.labels.counts(self.basin),
             "samples": {name: float(shares[k]) for k, name in enumerate(CLASSES)},
         }
+
+    def barriers(self) -> dict[str, dict[str, float]]:
+        """Quartiles of the barriers in units of 1/beta per class, and the share of those that are exact."""
+        out = {}
+        for k, name in enumerate(CLASSES):
+            of_class = self.labels.label == k
+            if of_class.any() and len(self.found) > 1:
+                climb = np.quantile(self.walls.escape[of_class], (0.0, 0.25, 0.5, 0.75, 1.0), method="lower").tolist()
+                out[name] = dict(zip(("least", "quarter", "median", "three_quarters", "largest"), climb, strict=True))
+                out[name]["exact"] = float(self.walls.exact[of_class].mean())
+        return out
 
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary per attractor, in the order of rising energy."""
@@ -118,8 +143,19 @@ class Census:
             "valleys": len(np.unique(self.labels.valleys.bottom)),
             "classes": counts,
             "fractions": self.fractions(),
-            "thresholds": {**self.thresholds.to_json(), "depth": self.depth, "merge": MERGE},
+            "thresholds": {
+                **self.thresholds.to_json(),
+                "depth": self.depth,
+                "span": SPAN * self.sigma,
+                "members": least_members(self.depth),
+                "weight": MOST,
+                "merge": MERGE * self.sigma,
+            },
+            "barriers": self.barriers(),
             "curvature": {name: values.tolist() for name, values in self.spectra.items()},
+            "critical": {
+                name: {what: m.to_json() for what, m in found.items()} for name, found in self.critical.items()
+            },
             "status": self.status,
             "error": float(self.found.error.max()),
             "seed": self.seed,
@@ -132,8 +168,13 @@ class Census:
             "points": self.found.points,
             "energy": self.found.energy,
             "barrier": self.walls.escape,
+            "barrier_exact": self.walls.exact,
             "label": self.labels.label,
+            "distance": self.labels.distance,
+            "weight": self.labels.weight,
+            "members": self.labels.members,
             "valley": self.labels.valleys.bottom,
+            "span": self.labels.valleys.span,
             "basin": self.basin,
             "start": self.found.start,
             "softest": self.found.softest,
@@ -150,6 +191,7 @@ def census(
     delta_s: float | None = None,
     depth: float = DEPTH,
     samples: int | None = None,
+    critical: bool = False,
     seed: int = 0,
     duplicates: str = "refuse",
     progress: Progress | None = None,
@@ -168,6 +210,8 @@ def census(
         Barriers below depth/beta do not separate.
     samples : int or None
         Synthetic samples for the rule by distance; None: as many as memories, at most 2000.
+    critical : bool
+        Measure how much noise attractors survive as well.
     seed : int
     duplicates : {'refuse', 'count', 'drop'}
     progress : callable or None
@@ -190,17 +234,18 @@ def census(
     beta_of(sigma)
     eps = checked_depth(depth)
     thresholds = propose_thresholds(known.points, delta_m=delta_m, delta_s=delta_s)
-    size = min(known.K, 2000) if samples is None else samples
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 2 <= size <= 10**7:
-        raise InvalidInput(f"samples = {samples} is not allowed; give a whole number, 2 to 10^7.")
+    size = min(known.K, 2000) if samples is None else whole_number("samples", samples, 2, 10**7)
     found = attractors(known, sigma, progress=progress)
     walls = barriers(known, found, progress=progress)
     labels = by_barrier(known, found, walls, delta_m=thresholds.delta_m, depth=eps)
     weight = np.bincount(found.start, weights=known.counts, minlength=len(found)) / known.counts.sum()
-    drawn = _denoised(known, float(sigma), int(size), seed)
+    drawn = _denoised(known, float(sigma), size, seed)
     kinds = by_distance(drawn, known.points, delta_m=thresholds.delta_m, delta_s=thresholds.delta_s)
     spectra = _spectra(known, found, labels)
-    return Census(known, float(sigma), eps, thresholds, found, walls, labels, weight, drawn, kinds, spectra, int(seed))
+    survived = _survival(known, found, labels, thresholds.delta_m, int(seed), progress) if critical else {}
+    return Census(
+        known, float(sigma), eps, thresholds, found, walls, labels, weight, drawn, kinds, spectra, survived, int(seed)
+    )
 
 
 def _denoised(known: Memories, sigma: float, size: int, seed: int) -> Array:
@@ -212,12 +257,35 @@ def _denoised(known: Memories, sigma: float, size: int, seed: int) -> Array:
     return softmax(known, known.points[chosen] + sigma * noise, sigma).mean
 
 
+def _some(labels: Labels, k: int, most: int) -> NDArray[np.int64]:
+    """Some attractors of a class, evenly through the list in order of energy."""
+    of_class = np.flatnonzero(labels.label == k)
+    return of_class[np.unique(np.linspace(0, len(of_class) - 1, min(len(of_class), most)).astype(np.int64))]
+
+
 def _spectra(known: Memories, found: Attractors, labels: Labels) -> dict[str, Array]:
     out = {}
     for k, name in enumerate(CLASSES):
-        members = np.flatnonzero(labels.label == k)
-        # Evenly through the list in order of energy.
-        members = members[np.unique(np.linspace(0, len(members) - 1, min(len(members), _SPECTRA)).astype(int))]
-        if len(members):
-            out[name] = np.mean([curvatures(known, found.points[i], found.sigma) for i in members], axis=0)
+        chosen = _some(labels, k, _SPECTRA)
+        if len(chosen):
+            out[name] = np.mean([curvatures(known, found.points[i], found.sigma) for i in chosen], axis=0)
+    return out
+
+
+def _survival(
+    known: Memories, found: Attractors, labels: Labels, delta_m: float, seed: int, progress: Progress | None
+) -> dict[str, dict[str, Measurement]]:
+    """Noise attractors and let the exact flow take them back, per class; returned: within delta_m or sigma."""
+    spread = math.sqrt(float(known.counts @ known.squares / known.counts.sum()))
+    levels = noise_levels(max(_HIGH * spread, 4.0 * found.sigma), 0.25 * found.sigma, _LEVELS)[::-1]
+    back = flow_back(exact_score(known), low=found.sigma, steps=_FLOW)
+    out = {}
+    for k, name in enumerate(CLASSES):
+        if progress is not None:
+            progress("critical noise", k, len(CLASSES))
+        chosen = _some(labels, k, _PROBED)
+        if len(chosen):
+            delta = max(delta_m, found.sigma)
+            at = critical_noise(found.points[chosen], levels, back, delta=delta, trials=_TRIALS, seed=seed)
+            out[name] = survival(at, known.N)
     return out

@@ -46,12 +46,15 @@ from theory.errors import InvalidInput
 __all__ = [
     "CLASSES",
     "DEPTH",
+    "MOST",
+    "SPAN",
     "Labels",
     "Thresholds",
     "by_barrier",
     "by_distance",
     "checked_depth",
     "checked_thresholds",
+    "least_members",
     "propose_thresholds",
 ]
 
@@ -64,8 +67,12 @@ MEMORISED, SPURIOUS, GENERALISED = range(3)
 DEPTH = 0.5
 """Barriers below DEPTH/beta do not separate: the density on the path keeps 61 % of its value at the minimum."""
 
-_SPAN = 2.0  # in units of sigma: two equal memories merge into one well exactly where they are this near
-_MOST = 0.5  # of the weight
+SPAN = 2.0
+"""In units of sigma: two equal memories merge into one well exactly where they are this near."""
+
+MOST = 0.5
+"""Of the softmax weight: what memories within delta_m of a memorised attractor exceed."""
+
 _FEW = 4.0  # memories, however deep the barriers that are allowed
 _QUANTILE = 0.05
 _PART = 1.0 / 3.0
@@ -215,6 +222,11 @@ def checked_depth(depth: float) -> float:
     return float(depth)
 
 
+def least_members(depth: float) -> float:
+    """Memories that a generalised attractor averages over at least: 1/depth^2, and not fewer than 4."""
+    return max(_FEW, 1.0 / checked_depth(depth) ** 2)
+
+
 def by_distance(
     samples: ArrayLike, stored: ArrayLike, *, delta_m: float, delta_s: float, others: ArrayLike | None = None
 ) -> Integers:
@@ -281,6 +293,6 @@ def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: 
             weight[place] = w[within].sum()
             away = np.linalg.norm(found.points[low.members(place)] - known.points[nearest], axis=1)
             own[place] = float(away.max()) <= delta_m
-    wide = (low.span > _SPAN * found.sigma) & (members >= max(_FEW, 1.0 / depth**2))
-    label = np.where(wide, GENERALISED, np.where(own & (weight > _MOST), MEMORISED, SPURIOUS)).astype(np.int64)
+    wide = (low.span > SPAN * found.sigma) & (members >= least_members(depth))
+    label = np.where(wide, GENERALISED, np.where(own & (weight > MOST), MEMORISED, SPURIOUS)).astype(np.int64)
     return Labels(label, distance, weight, members, low)

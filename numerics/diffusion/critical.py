@@ -65,6 +65,11 @@ class Critical:
     survive: float
     trials: int
 
+    @property
+    def t_c(self) -> Array:
+        """Critical time log(1 + sigma_c^2)/2 of an Ornstein-Uhlenbeck process, (B,)."""
+        return np.asarray(0.5 * np.log1p(self.level**2))
+
 
 @dataclass(frozen=True)
 class Volume:

@@ -36,7 +36,7 @@ from numerics.diffusion.energy import softmax
 from numerics.diffusion.flow import Score, denoised, exact_score, noise_levels, probability_flow
 from numerics.diffusion.memories import Memories, checked_sigma, memories, nearest_distances
 from numerics.diffusion.neural import Training, least_loss, train
-from numerics.diffusion.probes import Probes, probe
+from numerics.diffusion.probes import Probes, probe, survival
 from numerics.diffusion.training_sets import Source
 from numerics.estimate import Measurement, fraction, mean
 from numerics.provenance import provenance
@@ -263,7 +263,7 @@ def _places(x: Array, stored: Array | None, delta: float) -> NDArray[np.int64]:
 def _by_place(at: Probes, place: NDArray[np.int64]) -> dict[str, list[float | None]]:
     """Measurements of every place: means over its samples, and the volume that all their trials saw."""
     count = np.bincount(place)
-    rows = {"t_c": _t_c(at), "softest": at.curvature[:, 0], "curvature": at.curvature.mean(1)}
+    rows = {"t_c": at.critical.t_c, "softest": at.curvature[:, 0], "curvature": at.curvature.mean(1)}
     out: dict[str, list[float | None]] = {
         what: (np.bincount(place, weights=values) / count).tolist() for what, values in rows.items()
     }
@@ -272,25 +272,10 @@ def _by_place(at: Probes, place: NDArray[np.int64]) -> dict[str, list[float | No
     return out
 
 
-def _t_c(at: Probes) -> Array:
-    return np.asarray(0.5 * np.log1p(at.critical.level**2))
-
-
 def _summary(at: Probes) -> dict[str, Measurement]:
     """Means over the samples of one class, with standard errors; log volumes of those that came back at all."""
-    low = at.critical.levels[0]
-    found = {"critical_noise": at.critical.level, "radius": at.critical.radius, "softest": at.curvature[:, 0]}
-    found["curvature"] = at.curvature.mean(1)
-    found["t_c"] = _t_c(at)
-    out = {name: mean(values) for name, values in found.items()}
-    out["survived"] = fraction(at.critical.level > low * (1.0 + 1e-12))
-    trials = at.critical.trials
-    whole = np.round(at.critical.recovered[-1] * trials)
-    out["capped"] = fraction((np.arange(trials)[:, None] < whole).ravel())
-    returned = np.isfinite(at.log_volume)
-    if returned.any():
-        out["log_volume"] = mean(at.log_volume[returned])
-    return out
+    out = survival(at.critical, at.curvature.shape[1])
+    return out | {"softest": mean(at.curvature[:, 0]), "curvature": mean(at.curvature.mean(1))}
 
 
 @dataclass(frozen=True)

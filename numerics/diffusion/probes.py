@@ -17,8 +17,9 @@ from scipy.special import gammaln, logsumexp
 from numerics.diffusion.critical import Critical, critical_noise, flow_back
 from numerics.diffusion.flow import Score, denoised, noise_levels
 from numerics.diffusion.memories import checked_sigma
+from numerics.estimate import Measurement, fraction, mean
 
-__all__ = ["Probes", "log_survived_volume", "probe", "score_curvatures"]
+__all__ = ["Probes", "log_survived_volume", "probe", "score_curvatures", "survival"]
 
 Array = NDArray[np.float64]
 
@@ -103,6 +104,33 @@ def log_survived_volume(found: Critical, N: int) -> Array:
         radius = N * np.log(found.reach)
     ball = 0.5 * N * math.log(math.pi) - float(gammaln(0.5 * N + 1.0))
     return np.asarray(ball - math.log(len(radius)) + logsumexp(radius, axis=0), dtype=np.float64)
+
+
+def survival(found: Critical, N: int) -> dict[str, Measurement]:
+    """Means over points of what noise does to them, with standard errors over the points.
+
+    Parameters
+    ----------
+    found : Critical
+        With base = 0.
+    N : int
+        Dimension.
+
+    Returns
+    -------
+    dict of Measurement
+        `critical_noise`, `t_c`, `radius`; `survived`, the fraction of points that are not lost at the lowest level, and
+        `capped`, of trials that came back from the highest, beyond which nothing was tried; `log_volume`, of the points
+        that ever came back, if any did.
+    """
+    out = {"critical_noise": mean(found.level), "t_c": mean(found.t_c), "radius": mean(found.radius)}
+    out["survived"] = fraction(found.level > found.levels[0] * (1.0 + 1e-12))
+    whole = np.round(found.recovered[-1] * found.trials)
+    out["capped"] = fraction((np.arange(found.trials)[:, None] < whole).ravel())
+    volume = log_survived_volume(found, N)
+    if np.isfinite(volume).any():
+        out["log_volume"] = mean(volume[np.isfinite(volume)])
+    return out
 
 
 def probe(
