@@ -90,11 +90,13 @@ def _file(name: str, key: str | None) -> NDArray[np.float64]:
     try:
         if suffix == ".csv":
             return _csv(name, path)
-        loaded = np.load(path, allow_pickle=False)
-        if suffix == ".npy":
-            return np.asarray(loaded)
-        with loaded:
-            return _member(name, loaded, key)
+        with path.open("rb") as opened:  # NumPy leaves files open that it cannot read
+            loaded = np.load(opened, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                return _member(name, loaded, key)
+        if key is not None:
+            raise InvalidInput(f"--key {key} names an array of a .npz file, and '{name}' is one array; leave it out.")
+        return loaded
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
         if isinstance(problem, InvalidInput):
             raise
