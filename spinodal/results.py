@@ -11,11 +11,15 @@ from numerics.files import reserved
 from theory.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from numerics.vector_minima import Minima
     from spinodal.diagrams import Diagram
     from theory.spectra import Spectrum
 
-__all__ = ["load", "save", "write_diagram", "write_spectrum"]
+__all__ = ["load", "save", "write_arrays", "write_diagram", "write_spectrum"]
 
 
 def save(result: Any, path: Path | str) -> Path:
@@ -107,7 +111,8 @@ def load(path: Path | str) -> Any:
     -------
     Diagram, Spectrum, Losses, xarray.Dataset, Record, Basins or dict
         A `Diagram`, a `Spectrum`, `Losses` or the data set of a sweep for NetCDF, a `Record` for a simulation, `Basins`
-        for basin maps, and a dict of plain values for other JSON, such as what any command prints with `--json`.
+        for basin maps, and a dict of plain values for other JSON, such as what any command prints with `--json`.  From
+        .npz (`spinodal attractors --out`) the same dict, with a dict of arrays as ``"arrays"``.
 
     Raises
     ------
@@ -127,10 +132,14 @@ def load(path: Path | str) -> Any:
         raise InvalidInput(f"'{source}' is not a file; give a result saved by spinodal.")
     if source.suffix.lower() == ".nc":
         return _load_netcdf(source)
+    if source.suffix.lower() == ".npz":
+        return _load_arrays(source)
     try:
         data = json.loads(source.read_text(encoding="utf-8"))
     except ValueError as problem:
-        raise InvalidInput(f"'{source}' is neither NetCDF (.nc) nor readable JSON; save the result again.") from problem
+        raise InvalidInput(
+            f"'{source}' is neither NetCDF (.nc), nor arrays (.npz), nor readable JSON; save the result again."
+        ) from problem
     if not isinstance(data, dict):
         raise InvalidInput(f"'{source}' holds no result of spinodal (a JSON object); give another file.")
     from numerics.records import Record, read
@@ -144,6 +153,34 @@ def load(path: Path | str) -> Any:
 
         return Basins.from_json(data)
     return Record.from_json(data) if data.get("kind") == "simulation" else data
+
+
+def write_arrays(answer: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], draft: Path) -> None:
+    """Write an answer and the arrays behind it to a file that stands ready (.npz)."""
+    import numpy as np
+
+    from spinodal.commands.answers import plain
+
+    text = np.array(json.dumps(plain(answer), allow_nan=False))
+    with draft.open("wb") as out:
+        np.savez(out, allow_pickle=False, answer=text, **arrays)
+
+
+def _load_arrays(source: Path) -> dict[str, Any]:
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with source.open("rb") as opened:  # NumPy leaves files open that it cannot read
+            saved = np.load(opened, allow_pickle=False)
+            answer: dict[str, Any] = json.loads(str(saved["answer"]))
+            return answer | {"arrays": {name: saved[name] for name in saved.files if name != "answer"}}
+    except (OSError, EOFError, IndexError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise InvalidInput(
+            f"'{source}' holds no answer of spinodal with arrays ({reason}); save it again."
+        ) from problem
 
 
 def _load_netcdf(source: Path) -> Any:

@@ -50,8 +50,12 @@ def attractors(
         typer.Option("--delta-s", show_default="from the data", help="Spurious sample: this near to another."),
     ] = None,
     depth: Annotated[
-        float, typer.Option("--depth", help="Barriers below depth/beta do not separate attractors.")
+        float, typer.Option("--depth", help="Barriers below depth/beta do not separate attractors; 0 < depth < 10.")
     ] = 0.5,
+    critical: Annotated[
+        bool,
+        typer.Option("--critical", help="Measure how much noise attractors survive: t_c, radius and volume of basins."),
+    ] = False,
     samples: Annotated[
         int | None,
         typer.Option("--samples", show_default="K, at most 2000", help="Samples classified by distance."),
@@ -65,11 +69,30 @@ def attractors(
 ) -> Answer:
     """Minima of the energy of a data set at noise sigma: memorised, spurious or generalised.
 
-    E(x) = -(1/beta) log sum exp(-beta |x - xi|^2) over the data points xi.  Barriers are in units of 1/beta.
+    E(x) = -(1/beta) log sum exp(-beta |x - xi|^2) over the data points xi.  The valley of an attractor is what can be
+    reached from it by climbing at most depth/beta.  It is generalised if its valley spans more than 2 sigma and its
+    softmax averages over at least 1/depth^2 points (and 4); else memorised if one point is within delta_m of every
+    minimum of the valley, and points within delta_m hold more than half of its softmax weight; else spurious.
+
+    Once sigma^2 exceeds every eigenvalue of the data's covariance, one minimum in the middle of the data is left,
+    generalised or, where the noise hides it, spurious; classes then say nothing about the data.
+
+    Samples (a data point plus noise sigma, one denoising step) are classified by distance: memorised within delta_m of
+    a point, else spurious within delta_s of another sample, else generalised.  With --critical, attractors are noised
+    and taken back by the exact probability flow; critical noise is where 9 of 10 trials end within delta_m or sigma,
+    the larger, and t_c = log(1 + its square)/2.
+
+    Barriers are in units of 1/beta, exact where the saddle was solved for and else bounds from above.  The answer has
+    classes, fractions (basins: of data points by where they lead; samples), thresholds and how they were chosen,
+    quartiles of barriers, averaged Hessian spectra (curvature: 2 at an isolated point) and critical, all per class;
+    and up to 1000 attractors, each with energy, barrier, basin, distance to and weight of points within delta_m,
+    members (1/sum w^2), softest curvature, valley (its lowest attractor) and span.  A .npz file has all of it, and
+    arrays of all attractors; spinodal.load reads it.
     """
     from numerics.diffusion.census import census
     from numerics.diffusion.data import read_data
     from spinodal.drawing import FORMATS
+    from spinodal.results import write_arrays
 
     written = [str(path) for path in (out, figure) if path is not None]
     with ExitStack() as stack:
@@ -84,6 +107,7 @@ def attractors(
                 delta_s=delta_s,
                 depth=depth,
                 samples=samples,
+                critical=critical,
                 seed=seed,
                 duplicates=duplicates,
                 progress=report,
@@ -92,17 +116,20 @@ def attractors(
         if draft is not None and draft.suffix.lower() == ".json":
             draft.write_text(json.dumps(plain(answer), allow_nan=False, indent=1) + "\n")
         elif draft is not None:
-            import numpy as np
-
-            np.savez(draft, allow_pickle=False, **found.arrays())
+            write_arrays(answer, found.arrays(), draft)
         if picture is not None:
             from spinodal.attractor_figure import draw_attractors
 
             draw_attractors(found, picture)
-    remark = ""
+    code, remark = OK, ""
+    if len(found.found) == 1:
+        remark = (
+            f"sigma = {sigma:g} leaves one minimum, in the middle of all data points; classes tell data apart at lower "
+            "noise only."
+        )
     if found.status != "CONVERGED":
+        code = NOT_CONVERGED
         remark = f"{int((~found.found.converged).sum())} of {len(found.found)} descents did not reach a minimum."
-    code = NOT_CONVERGED if remark else OK
     return Answer(answer, lambda console: _show(console, found, answer), code, remark)
 
 
@@ -120,6 +147,9 @@ def _show(out: Console, found: Census, answer: dict[str, Any]) -> None:
         for name in answer["classes"]
     ]
     table(out, title, ("class", "attractors", "of memories", "of samples", "softest curvature"), rows)
+    if answer["critical"]:
+        out.print()
+        _show_critical(out, answer["critical"])
     limits = found.thresholds
     lines: list[tuple[object, ...]] = [
         ("attractors, valleys", f"{answer['minima']}, {answer['valleys']}"),
@@ -151,3 +181,15 @@ def _show(out: Console, found: Census, answer: dict[str, Any]) -> None:
     )
     for name in answer["files"]:
         out.print(f"wrote {name}", markup=False)
+
+
+def _show_critical(out: Console, critical: dict[str, dict[str, dict[str, float]]]) -> None:
+    def entry(found: dict[str, dict[str, float]], what: str) -> str:
+        if what not in found:
+            return "-"
+        number = f"{found[what]['value']:.3g}"
+        return number if found[what]["n"] < 2 else f"{number} +- {found[what]['error']:.1g}"
+
+    names = ("t_c", "critical_noise", "radius", "log_volume")
+    rows = [(name, *(entry(found, what) for what in names)) for name, found in critical.items()]
+    table(out, "noise survived", ("class", *(name.replace("_", " ") for name in names)), rows)

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spinodal.results import load
+from theory.errors import InvalidInput
+
 
 @pytest.mark.parametrize(("K", "most"), [(2, "memorised"), (9, "spurious"), (1000, "generalised")])
 def test_the_circle_is_classified(spinodal: Callable, K: int, most: str) -> None:
@@ -33,8 +36,42 @@ def test_a_file_is_read_and_the_answer_saved_and_drawn(spinodal: Callable, tmp_p
     assert shown.code == 0
     for word in ("memorised", "delta_m", "CONVERGED", f"wrote {arrays}"):
         assert word in shown.out.replace("\n", "")
-    with np.load(arrays) as saved:
-        assert saved["points"].shape == (ran.data["minima"], 5)
+    saved = load(arrays)
+    points = saved.pop("arrays")
+    assert points["points"].shape == (ran.data["minima"], 5)
+    assert np.bincount(points["label"], minlength=3).tolist() == list(ran.data["classes"].values())
+    assert saved | {"files": ran.data["files"]} == ran.data
+
+
+def test_noise_that_attractors_survive_is_told_per_class(spinodal: Callable, tmp_path: Path) -> None:
+    """Two memories at distance 2 a: noise takes one to the other once sigma z > a, in a tenth of trials at a/1.28."""
+    data = tmp_path / "pair.npy"
+    np.save(data, np.array([[-1.0, 0.0], [1.0, 0.0]]))
+    ran = spinodal("attractors", data, "--sigma", 0.1, "--critical", "--json")
+    found = ran.data["critical"]["memorised"]
+    assert found["critical_noise"]["value"] == pytest.approx(1 / 1.2816, rel=0.4)  # 20 trials each
+    assert found["radius"]["value"] == pytest.approx(np.sqrt(2) * found["critical_noise"]["value"], rel=1e-9)
+    assert found["critical_noise"]["n"] == 2
+    shown = spinodal("attractors", data, "--sigma", 0.1, "--critical")
+    assert "noise survived" in shown.out
+    assert spinodal("attractors", data, "--sigma", 0.1, "--json").data["critical"] == {}
+
+
+def test_the_answer_tells_thresholds_and_barriers(spinodal: Callable) -> None:
+    ran = spinodal("attractors", "circle", "--K", 30, "--sigma", 0.2, "--json", "--depth", 0.25)
+    limits = ran.data["thresholds"]
+    assert limits["span"] == pytest.approx(0.4)
+    assert (limits["members"], limits["weight"], limits["depth"]) == (16.0, 0.5, 0.25)
+    assert "a third of the 5 % quantile" in limits["why"]
+    climbs = [row["barrier"] for row in ran.data["attractors"] if row["class"] == "spurious"]
+    told = ran.data["barriers"]["spurious"]
+    assert (told["least"], told["largest"]) == (min(climbs), max(climbs))
+
+
+def test_one_minimum_is_remarked_upon(spinodal: Callable) -> None:
+    ran = spinodal("attractors", "circle", "--K", 50, "--sigma", 0.8, "--json")
+    assert (ran.code, ran.data["classes"]["spurious"], ran.data["minima"]) == (0, 1, 1)
+    assert "one minimum, in the middle of all data points" in ran.err
 
 
 @pytest.mark.parametrize("shape", [(12, 1), (12, 2), (3, 40)])
@@ -63,6 +100,20 @@ def test_digits_are_there(spinodal: Callable) -> None:
         ([[0.0], [1.0]], ("--sigma", 1, "--delta-m", 0.6), "makes the classes overlap"),
         ([[0.0], [1.0]], ("--sigma", 1, "--figure", "a.jpg"), "no known ending"),
         ([[0.0], [1.0]], (), "--sigma"),
+        ([[0.0], [1.0]], ("--sigma", "nan"), "sigma = nan is not allowed"),
+        ([[0.0], [1.0]], ("--sigma", "inf"), "sigma = inf is not allowed"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--depth", 0), "0 < depth < 10"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--depth", "nan"), "depth = nan is not allowed"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--delta-s", 0.6), "makes the classes overlap"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--delta-m", -1), "0 < delta_m < infinity"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--samples", 1), "samples = 1 is not allowed"),
+        ([], ("--sigma", 1), "(0,)"),
+        (np.zeros((0, 3)), ("--sigma", 1), "hold no point"),
+        (["a", "b"], ("--sigma", 1), "no array of real numbers"),
+        ([[1.0 + 1.0j], [0.0]], ("--sigma", 1), "no array of real numbers"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--key", "x"), "leave it out"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--K", 3), "1 <= K <= 2"),
+        ([[0.0], [1.0]], ("--sigma", 1, "--out", "nowhere/a.npz"), "nowhere"),
     ],
 )
 def test_misuse_is_one_sentence(
@@ -75,3 +126,45 @@ def test_misuse_is_one_sentence(
     assert sentence in ran.err
     assert len(ran.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [data]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("missing.npy", None, "is not a file"),
+        ("points.txt", b"1 2\n3 4\n", "is no data set"),
+        ("points.npy", b"1,2\n3,4\n", "no readable array"),
+        ("points.npy", b"", "no readable array"),
+        ("points.npz", b"PK\x03\x04", "no readable array"),
+        ("points.csv", b"\xff\xfe1,2\n", "no readable array"),
+        ("points.csv", b"x,y\n1,two\n", "which is no number"),
+        ("circl", None, "did you mean 'circle'"),
+    ],
+)
+def test_files_that_are_no_data_are_refused_in_one_sentence(
+    spinodal: Callable, tmp_path: Path, name: str, content: bytes | None, sentence: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    ran = spinodal("attractors", tmp_path / name if "." in name else name, "--sigma", 1)
+    assert (ran.code, ran.out) == (2, "")
+    assert sentence in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_objects_are_refused_and_not_run(spinodal: Callable, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([[1.0], [None]], dtype=object), allow_pickle=True)
+    ran = spinodal("attractors", tmp_path / "a.npy", "--sigma", 1)
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1)
+    assert "no readable array" in ran.err
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", None])
+def test_arrays_that_are_no_answer_are_not_loaded(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "a.npz"
+    if content is None:
+        np.savez(file, x=np.zeros(3))
+    else:
+        file.write_bytes(content)
+    with pytest.raises(InvalidInput, match="holds no answer of spinodal with arrays"):
+        load(file)
