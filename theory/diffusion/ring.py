@@ -17,7 +17,7 @@ the von Mises-Fisher law for the sphere.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import mpmath
@@ -75,10 +75,6 @@ class Ring:
     tangential: float
     kind: str
     status: Status
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a dictionary for JSON."""
-        return {**asdict(self), "status": self.status.value}
 
 
 @dataclass(frozen=True)
