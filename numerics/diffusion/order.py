@@ -90,7 +90,8 @@ class Peak:
     above_first, above_last : float
         By how many standard errors it exceeds the fractions at the fewest and at the most training points.
     verdict : {'yes', 'undecided'}
-        'yes': both are 3 or more.
+        'yes': both are 3 or more.  With one training set per K it is of these sets: how much others scatter is not
+        known then.
     """
 
     score: str
