@@ -276,6 +276,16 @@ def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: 
     Returns
     -------
     Labels
+
+    Examples
+    --------
+    >>> from numerics.diffusion.attractors import attractors
+    >>> from numerics.diffusion.barriers import barriers
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0], [1.0]])
+    >>> found = attractors(pair, 0.2)
+    >>> by_barrier(pair, found, barriers(pair, found), delta_m=0.1).label.tolist()
+    [0, 0]
     """
     low = valleys(found, walls, checked_depth(depth))
     distance = nearest_distances(found.points, known.points)
