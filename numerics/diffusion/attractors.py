@@ -1,10 +1,10 @@
 r"""Attractors of the energy of dense associative memory: where every start goes downhill.
 
-The map ``x <- <xi>_x`` (mean shift) never raises the energy.  It is followed for all starts together, with steps
-lengthened by the curvature that the last two steps showed (Barzilai and Borwein), never beyond sigma/2 and never
-uphill: the energy has no structure below the scale of sigma, so that such a step leaves no basin.  Starts that have
-come within `MET` sigma of one another are followed as one.  The end is Newton's method, since mean shift takes for
-ever near a bifurcation.
+The map ``x <- <xi>_x`` (mean shift) never raises the energy, and where it leads is what is asked for.  It is followed
+for all starts together, in single precision while far.  Starts that have come within `MET` sigma of one another are
+followed as one.  Mean shift takes for ever near a bifurcation: steps that keep their direction are lengthened by the
+curvature that the last two showed (Barzilai and Borwein) once there were many, never uphill, and the end is Newton's
+method.  That is for the first of those that arrive together; others end there where mean shift contracts (`captures`).
 
 A fixed point is an attractor only if the Hessian is positive there.  Where it is not, or nearly so, the descent goes
 on from both sides along the softest direction.
@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.diffusion.energy import checked_points, softmax
+from numerics.diffusion.energy import Softmax, checked_points, softmax
 from numerics.diffusion.memories import BLOCK, Memories, Progress, blocks, checked_sigma
-from numerics.diffusion.minimum import LONGEST, QUARTIC, End, both_sides, newton, newton_together
+from numerics.diffusion.minimum import QUARTIC, End, both_sides, captures, newton, newton_together
 from numerics.kernels.leaders import leaders
 from numerics.rng import gaussians, stream
 from theory.errors import InvalidInput
@@ -32,12 +32,18 @@ MERGE = 1e-6
 """Attractors closer than this, in units of sigma, are one."""
 
 MET = 1e-3  # starts so near one another, in units of sigma, share their way
-_NEAR = 0.03  # length of a step, in units of sigma, from which on Newton's method takes over
+_NEAR = 0.03  # distance that seems left, in units of sigma, from which on Newton's method takes over
+_LAST = 1e-4  # the same, where each is left to Newton's method alone
+_CLOSER = 0.25  # by how much nearer those come that Newton's method did not take
+_CELL = 0.2  # of those within so many sigma one goes first
 _ISOLATED = 0.1  # trace of the covariance, in units of sigma^2, below which mean shift needs no help
+_SINGLE = 40.0  # extent in units of sigma up to which exponents of single precision are right to 1e-4
 _WIDEST = 1e100  # extent of the data in units of sigma
 _EPS = float(np.finfo(float).eps)
 _SOFT = 1e-2  # curvature (of 2) below which both sides along the softest direction are tried
-_GROWTH = 64.0  # a step is lengthened at most so much
+_PATIENCE = 100  # passes before steps are lengthened
+_GROWTH, _STRIDE = 64.0, 0.1  # a step is lengthened at most so much, and to so many sigma
+_STRAIGHT = 0.9  # cosine between steps that keep their direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +175,7 @@ def attractors(
     where, cost = [], 0
     for rows in blocks(len(begin), known.N, limit=2 * BLOCK):
         found = _descend(known, s, begin[rows], _NEAR, max_passes, progress)
-        more, reached, extra = _ends(known, s, found, max_passes, progress)
+        more, reached, extra = _ends(known, s, found, _NEAR, max_passes, progress)
         where.append(len(ends) + reached[found.label])
         ends += more
         cost += found.cost + extra
@@ -227,30 +233,33 @@ def _descend(
     at = _Descent(x, np.arange(size), np.full(size, np.inf), np.zeros(size), np.zeros(size), np.zeros(size, bool), 0)
     before, before_shift = x.copy(), np.zeros_like(x)
     done = np.zeros(size, dtype=bool)
+    always = known.extent > _SINGLE * sigma
+    level = (1e-12 * sigma**2, 1e-6 * known.extent**2)  # energies that do not differ, in double and single precision
     for k in range(max_passes):
         live = np.flatnonzero(~done)
         if not len(live):
             break
-        found = softmax(known, at.x[live], sigma)
+        fine = at.isolated[live] | always
+        found = _softmax_of_either(known, at.x[live], sigma, fine)
         at.cost += len(live)
         shift = found.mean - at.x[live]
-        uphill = found.energy > at.energy[live] + 1e-12 * (np.abs(found.energy) + sigma**2)
+        uphill = found.energy > at.energy[live] + 1e-12 * np.abs(found.energy) + np.where(fine, *level)
         # A lengthened step that went uphill is taken back and replaced by the plain one, which cannot.
         back = live[uphill]
         at.x[back] = before[back] + before_shift[back]
         good, shift = live[~uphill], shift[~uphill]
         length = np.linalg.norm(shift, axis=1)
-        at.energy[good], at.residual[good] = found.energy[~uphill], length
-        at.variance[good] = found.variance[~uphill]
+        at.residual[good], at.variance[good] = length, found.variance[~uphill]
         at.isolated[good] = at.variance[good] <= _ISOLATED * sigma**2
+        # In double precision from here on: an energy in single precision is no measure.
+        at.energy[good] = np.where(at.isolated[good] & ~fine[~uphill], np.inf, found.energy[~uphill])
         rounding = 16.0 * _EPS * (np.linalg.norm(at.x[good], axis=1) + float(np.linalg.norm(known.centre)) + sigma)
-        step = _lengthened(at.x[good] - before[good], shift - before_shift[good], k) * length
-        step = np.where(at.isolated[good], length, np.maximum(np.minimum(step, LONGEST * sigma), length))
+        ahead, longer = _ahead(at.x[good] - before[good], shift, before_shift[good], sigma)
         # What is nearly there is left to Newton, but for isolated memories, where a few more passes cost less.
-        done[good] = np.where(at.isolated[good], length <= rounding, step <= near * sigma)
+        done[good] = np.where(at.isolated[good], fine[~uphill] & (length <= rounding), ahead <= near * sigma)
         moving = ~done[good]
         before[good], before_shift[good] = at.x[good], shift
-        at.x[good[moving]] += (shift * (step / np.maximum(length, 1e-300))[:, None])[moving]
+        at.x[good[moving]] += (shift * np.where(at.isolated[good] | (k < _PATIENCE), 1.0, longer)[:, None])[moving]
         if k < 4 or k % 4 == 0:
             chosen, owner = grouped(at.x, MET * sigma)
             if len(chosen) < len(at.x):
@@ -264,45 +273,73 @@ def _descend(
     return at
 
 
-def _lengthened(moved: Array, change: Array, k: int) -> Array:
-    """Factor on the mean shift, from the last two steps: the inverse of the curvature along the last one."""
-    if k == 0:
-        return np.ones(len(moved))
-    along = -np.einsum("ij,ij->i", moved, change)
+def _softmax_of_either(known: Memories, x: Array, sigma: float, fine: NDArray[np.bool_]) -> Softmax:
+    """The softmax at points in double precision, or in single."""
+    if fine.all():
+        return softmax(known, x, sigma)
+    out = Softmax(np.empty(len(x)), np.empty_like(x), np.empty(len(x)))
+    for part, single in ((fine, False), (~fine, True)):
+        for field_, values in zip(out, softmax(known, x[part], sigma, single=single), strict=True):
+            field_[part] = values
+    return out
+
+
+def _ahead(moved: Array, shift: Array, before: Array, sigma: float) -> tuple[Array, Array]:
+    """How far the minimum seems to be, and by what factor the mean shift may be lengthened."""
+    length = np.linalg.norm(shift, axis=1)
     square = np.einsum("ij,ij->i", moved, moved)
+    bent = -np.einsum("ij,ij->i", moved, shift - before)
     with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.where(along > square / _GROWTH, square / along, _GROWTH)
-    return np.clip(np.where(square > 0.0, factor, 1.0), 1.0, _GROWTH)
+        growth = np.where(bent > square / _GROWTH, square / bent, _GROWTH)
+        longest = np.maximum(_STRIDE * sigma / length, 1.0)
+    growth = np.where(square > 0.0, np.maximum(growth, 1.0), 1.0)
+    straight = np.einsum("ij,ij->i", shift, before) >= _STRAIGHT * length * np.linalg.norm(before, axis=1)
+    return length * growth, np.where(straight, np.minimum(growth, longest), 1.0)
 
 
 def _ends(
-    known: Memories, sigma: float, part: _Descent, max_passes: int, progress: Progress | None
+    known: Memories, sigma: float, part: _Descent, near: float, max_passes: int, progress: Progress | None
 ) -> tuple[list[End], NDArray[np.int64], int]:
     """The ends of points on their way, which of them each reached (others may follow), and further passes."""
     alone, rest = np.flatnonzero(part.isolated), np.flatnonzero(~part.isolated)
-    reached = np.empty(len(part.x), dtype=np.int64)
+    reached = np.full(len(part.x), -1)
     reached[alone] = np.arange(len(alone))
     ends = [_isolated(part, k, sigma) for k in alone.tolist()]
-    together = newton_together(known, sigma, part.x[rest], progress=progress)
-    smooth = np.array([end is not None for end in together], dtype=bool)
-    reached[rest[smooth]] = len(ends) + np.arange(int(smooth.sum()))
-    ends += [end for end in together if end is not None]
-    rough = rest[~smooth]
-    if not len(rough):
+    if near < _LAST:
+        reached[rest] = len(ends) + np.arange(len(rest))
+        return ends + _one_by_one(known, sigma, part.x[rest], progress), reached, 0
+    head, cell = grouped(part.x[rest], _CELL * sigma)
+    found = newton_together(known, sigma, part.x[rest[head]], progress=progress)
+    followed = np.bincount(cell, minlength=len(head)) > 1
+    shown = [h for h, end in enumerate(found) if end is not None and followed[h]]
+    target, radius = part.x[rest[head]], np.zeros(len(head))
+    radius[shown] = captures(known, sigma, [end for h in shown if (end := found[h]) is not None])
+    for h, end in enumerate(found):
+        if end is not None:
+            target[h], reached[rest[head[h]]] = end.x, len(ends)
+            ends.append(end)
+    caught = np.linalg.norm(part.x[rest] - target[cell], axis=1) < radius[cell]
+    reached[rest[caught]] = reached[rest[head[cell[caught]]]]
+    rest = rest[reached[rest] < 0]
+    if not len(rest):
         return ends, reached, 0
-    # Soft directions: down to where Newton's method cannot miss, and then one by one.
-    last = _descend(known, sigma, part.x[rough], 1e-2 * MET, max_passes, None)
-    reached[rough] = len(ends) + last.label
-    singles = []
-    for k, x in enumerate(last.x):
-        singles.append(newton(known, sigma, x))
-        if progress is not None:
-            progress("Newton", len(part.x) - len(last.x) + k + 1, len(part.x))
-    ends += singles
-    for end in singles:
+    left = _descend(known, sigma, part.x[rest], _CLOSER * near, max_passes, progress)
+    more, where, cost = _ends(known, sigma, left, _CLOSER * near, max_passes, progress)
+    reached[rest] = len(ends) + where[left.label]
+    return ends + more, reached, left.cost + cost
+
+
+def _one_by_one(known: Memories, sigma: float, x: Array, progress: Progress | None) -> list[End]:
+    """Ends of points by Newton's method, in their order; further ends beside those that are almost flat follow."""
+    ends, more = [], []
+    for k, start in enumerate(x):
+        end = newton(known, sigma, start)
+        ends.append(end)
         if end.softest < _SOFT and not end.flat:
-            ends += both_sides(known, sigma, end, 3.0 * MET * sigma)
-    return ends, reached, last.cost
+            more += both_sides(known, sigma, end, 3.0 * MET * sigma)
+        if progress is not None:
+            progress("Newton", k + 1, len(x))
+    return ends + more
 
 
 def _isolated(part: _Descent, k: int, sigma: float) -> End:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,8 @@ __all__ = [
     "Local",
     "Softmax",
     "Weighted",
+    "combined",
+    "components",
     "energies",
     "local",
     "neighbourhoods",
@@ -40,6 +42,9 @@ Array = NDArray[np.float64]
 
 # Memories whose exponent lies so far below the largest change nothing in double precision, however many there are.
 _NEGLIGIBLE = 55.0
+_LEAST = {4: -80.0, 8: -600.0}  # exponents in single and in double precision that need not be told from lower ones
+_ROWS = 64  # points of a block, enough for matrix products
+_CACHE = 2**19  # elements of a block that stay near the processor
 
 
 class Local(NamedTuple):
@@ -76,22 +81,16 @@ class Softmax(NamedTuple):
     energy : (B,) array
     mean : (B, N) array
         <xi>, where one mean-shift step leads.
-    largest : (B,) array
-        Largest weight of a single memory.
-    nearest : (B,) int array
-        The memory that has it.
     variance : (B,) array
         Trace of the covariance; over sigma^2, a bound on how far the Hessian's eigenvalues lie below 2 (in halves).
     """
 
     energy: Array
     mean: Array
-    largest: Array
-    nearest: NDArray[np.int64]
     variance: Array
 
 
-def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) -> Softmax:
+def softmax(known: Memories, x: ArrayLike, sigma: float, *, single: bool = False, limit: int | None = None) -> Softmax:
     """Energy and softmax mean at every point, in blocks.
 
     Parameters
@@ -100,8 +99,10 @@ def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) 
     x : (B, N) array
     sigma : float
         Standard deviation of the noise.
-    limit : int
-        Elements of one block of exponents.
+    single : bool
+        Form exponents in single precision: weights are then off by 1e-7 times the exponents, (extent/sigma)^2 at most.
+    limit : int or None
+        Elements of one block of exponents; None: as fits the cache.
 
     Returns
     -------
@@ -121,42 +122,47 @@ def softmax(known: Memories, x: ArrayLike, sigma: float, *, limit: int = BLOCK) 
     (True, 0.0)
     """
     points = checked_points(known, x)
-    beta = beta_of(sigma)
-    size, K = len(points), known.K
-    energy, mean = np.empty(size), np.empty((size, known.N))
-    largest, nearest = np.empty(size), np.zeros(size, dtype=np.int64)
-    variance = np.empty(size)
-    bias = known.log_counts - beta * known.squares
-    # Tall blocks: all memories at once where they fit, else as many as leave room for 64 points.
-    columns = blocks(K, 64, limit=limit)
-    for rows in blocks(size, min(K, columns[0].stop), limit=limit):
-        a = points[rows] - known.centre
-        top, total = np.full(len(a), -np.inf), np.zeros(len(a))
-        shift, best, second = np.zeros_like(a), np.full(len(a), -np.inf), np.zeros(len(a))
-        scaled = 2.0 * beta * a
+    s = checked_sigma(sigma) / known.unit
+    size, N = len(points), known.N
+    energy, mean, variance = np.empty(size), np.empty((size, N)), np.empty(size)
+    limit = (_CACHE if known.kept else BLOCK) if limit is None else limit
+    columns = blocks(known.K, max(_ROWS, N), limit=limit)
+    for rows in blocks(size, min(known.K, columns[0].stop), limit=limit):
+        a = (points[rows] - known.centre) / known.unit
+        lifted = _lifted(a, s, single=single)
+        top, moments = np.full(len(a), -np.inf), np.zeros(lifted.shape)
         for part in columns:
-            near = known.centred(part)
-            exponent = scaled @ near.T
-            exponent += bias[part]
-            peak = exponent.max(1)
-            where = exponent.argmax(1)
-            better = peak > best
-            nearest[rows][better] = where[better] + part.start
-            best = np.maximum(best, peak)
-            new = np.maximum(top, peak)
-            exponent -= new[:, None]
-            np.exp(exponent, out=exponent)
-            fade = np.exp(top - new)
-            total = total * fade + exponent.sum(1)
-            shift = shift * fade[:, None] + exponent @ near
-            second = second * fade + exponent @ known.squares[part]
+            near = known.lifted(part, single=single)
+            exponent = lifted @ near.T
+            new = np.maximum(top, exponent.max(1))
+            moments *= np.exp(top - new)[:, None]
+            moments += _weights(exponent, new) @ near
             top = new
-        shift /= total[:, None]
-        mean[rows] = shift + known.centre
-        energy[rows] = np.einsum("ij,ij->i", a, a) - (top + np.log(total)) / beta
-        largest[rows] = np.exp(best - top) / total
-        variance[rows] = np.maximum(second / total - (shift**2).sum(1), 0.0)
-    return Softmax(energy, mean, largest, nearest, variance)
+        total = moments[:, N]
+        shift = moments[:, :N] / total[:, None]
+        mean[rows] = shift * known.unit + known.centre
+        energy[rows] = np.einsum("ij,ij->i", a, a) * known.unit**2 - 2.0 * sigma**2 * (top + np.log(total))
+        variance[rows] = np.maximum(moments[:, N + 1] / total - (shift**2).sum(1), 0.0) * known.unit**2
+    return Softmax(energy, mean, variance)
+
+
+def _lifted(a: Array, s: float, *, single: bool) -> NDArray[Any]:
+    """What `Memories.lifted` is multiplied with to give exponents, less what all memories share, (b, N + 3)."""
+    out = np.empty((len(a), a.shape[1] + 3), dtype=np.float32 if single else np.float64)
+    out[:, :-3] = a / s**2
+    out[:, -3:] = 0.0, -0.5 / s**2, 1.0
+    return out
+
+
+def _weights(exponent: NDArray[Any], top: Array) -> NDArray[Any]:
+    """Exponentials, in place of their exponents less the largest.
+
+    Numbers near the end of the range would slow the products down, and add nothing.
+    """
+    exponent -= top[:, None].astype(exponent.dtype)
+    np.maximum(exponent, _LEAST[exponent.dtype.itemsize], out=exponent)
+    np.exp(exponent, out=exponent)
+    return exponent
 
 
 def checked_points(known: Memories, x: ArrayLike) -> Array:
@@ -191,6 +197,7 @@ class Weighted(NamedTuple):
     ----------
     rows : slice
         Which points.
+    x : (b, N) array
     w : (b, K) array
         Weights.
     energy : (b,) array
@@ -201,34 +208,60 @@ class Weighted(NamedTuple):
     """
 
     rows: slice
+    x: Array
     w: Array
     energy: Array
     shift: Array
     variance: Array
 
 
-def _exponents(known: Memories, x: Array, beta: float) -> tuple[Array, Array]:
+def _exponents(known: Memories, x: Array, sigma: float) -> tuple[Array, Array]:
     """Exponents at few points, the part that all memories share left out, and the points seen from the centre."""
-    a = x - known.centre
-    exponent = (2.0 * beta * a) @ known.centred(slice(None)).T
-    exponent += known.log_counts - beta * known.squares
+    a = (x - known.centre) / known.unit
+    lifted = _lifted(a, sigma / known.unit, single=False)
+    exponent = np.empty((len(a), known.K))
+    for part in _parts(known):
+        np.matmul(lifted, known.lifted(part).T, out=exponent[:, part])
     return exponent, a
+
+
+def _parts(known: Memories) -> list[slice]:
+    return [slice(None)] if known.kept else blocks(known.K, known.N)
+
+
+def components(known: Memories, directions: Array) -> Array:
+    """Memories, seen from their centre, along some directions (p, N): their components, (p, K)."""
+    out = np.empty((len(directions), known.K))
+    for part in _parts(known):
+        np.matmul(directions, known.lifted(part)[:, : known.N].T, out=out[:, part])
+    out *= known.unit
+    return out
+
+
+def combined(known: Memories, w: Array) -> Array:
+    """Sums of memories, seen from their centre, with some weights (p, K), (p, N)."""
+    out = np.zeros((len(w), known.N))
+    for part in _parts(known):
+        out += w[:, part] @ known.lifted(part)[:, : known.N]
+    return out * known.unit
 
 
 def weighted(known: Memories, x: Array, sigma: float) -> Iterator[Weighted]:
     """Yield the softmax at points (B, N) with the weights of all memories, in blocks of points."""
-    beta = beta_of(sigma)
-    for rows in blocks(len(x), known.K):
-        w, a = _exponents(known, x[rows], beta)
+    N = known.N
+    for rows in blocks(len(x), known.K, limit=_CACHE if known.kept else BLOCK):
+        w, a = _exponents(known, x[rows], sigma)
         top = w.max(1)
-        w -= top[:, None]
-        np.exp(w, out=w)
+        _weights(w, top)
+        moments = np.zeros((len(w), N + 3))
+        for part in _parts(known):
+            moments += w[:, part] @ known.lifted(part)
         total = w.sum(1)
         w /= total[:, None]
-        mean = w @ known.centred(slice(None))
-        variance = np.maximum(w @ known.squares - (mean**2).sum(1), 0.0)
-        energy = np.einsum("ij,ij->i", a, a) - (top + np.log(total)) / beta
-        yield Weighted(rows, w, energy, mean - a, variance)
+        mean = moments[:, :N] / total[:, None]
+        variance = np.maximum(moments[:, N + 1] / total - (mean**2).sum(1), 0.0) * known.unit**2
+        energy = np.einsum("ij,ij->i", a, a) * known.unit**2 - 2.0 * sigma**2 * (top + np.log(total))
+        yield Weighted(rows, x[rows], w, energy, (mean - a) * known.unit, variance)
 
 
 def participation(known: Memories, x: ArrayLike, sigma: float) -> Array:
@@ -243,9 +276,8 @@ def participation(known: Memories, x: ArrayLike, sigma: float) -> Array:
 
 def neighbourhoods(known: Memories, x: Array, sigma: float) -> Iterator[NDArray[np.int64]]:
     """Yield for every point (B, N) the memories whose weight is not negligible, found in blocks of points."""
-    beta = beta_of(sigma)
     for rows in blocks(len(x), known.K):
-        exponent, _ = _exponents(known, x[rows], beta)
+        exponent, _ = _exponents(known, x[rows], checked_sigma(sigma))
         exponent -= exponent.max(1)[:, None]
         for row in exponent:
             yield np.flatnonzero(row > -_NEGLIGIBLE)

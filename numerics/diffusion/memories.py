@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,15 +59,41 @@ class Memories:
         """Mean of the memories, (N,): distances are formed from here, so that a common offset costs no digits."""
         return np.asarray(self.counts @ self.points / self.counts.sum())  # no copy of the data, unlike an average
 
-    def centred(self, rows: slice) -> Array:
-        """Memories seen from the centre, (k, N); kept where they are few, made anew for each block otherwise."""
-        if self.points.size <= 4 * BLOCK:
-            return self._centred[rows]
-        return np.asarray(self.points[rows] - self.centre)
+    @functools.cached_property
+    def unit(self) -> float:
+        """Power of two near the data's extent: scaling by it costs no digit and keeps single precision in range."""
+        return math.ldexp(1.0, math.frexp(self.extent)[1]) if self.extent > 0.0 else 1.0
+
+    @property
+    def kept(self) -> bool:
+        """Whether the data are few enough to keep copies of them."""
+        return self.points.size <= 4 * BLOCK
+
+    def lifted(self, rows: slice, *, single: bool = False) -> NDArray[Any]:
+        """Memories from the centre in `unit`, with columns of 1, their squares and log multiplicities, (k, N + 3).
+
+        The exponents of a softmax are then one matrix product, its moments another.  In single precision if asked for;
+        kept where the data are few, made anew for each block otherwise.
+        """
+        if not self.kept:
+            return self._lift(rows).astype(np.float32 if single else np.float64, copy=False)
+        return (self._single if single else self._double)[rows]
+
+    def _lift(self, rows: slice) -> Array:
+        out = np.empty((len(self.points[rows]), self.N + 3))
+        np.subtract(self.points[rows], self.centre, out=out[:, : self.N])
+        out[:, : self.N] /= self.unit
+        out[:, self.N], out[:, self.N + 2] = 1.0, np.log(self.counts[rows])
+        out[:, self.N + 1] = self.squares[rows] / self.unit / self.unit
+        return out
 
     @functools.cached_property
-    def _centred(self) -> Array:
-        return np.asarray(self.points - self.centre)
+    def _double(self) -> Array:
+        return self._lift(slice(None))
+
+    @functools.cached_property
+    def _single(self) -> NDArray[np.float32]:
+        return self._double.astype(np.float32)
 
     @functools.cached_property
     def squares(self) -> Array:
@@ -82,7 +109,7 @@ class Memories:
         """Logarithms of the multiplicities, (K,)."""
         return np.log(self.counts)
 
-    @property
+    @functools.cached_property
     def extent(self) -> float:
         """Largest distance of a memory from the centre."""
         return math.sqrt(float(self.squares.max()))

@@ -10,16 +10,17 @@ uphill.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numerics.diffusion.curvature import half_inverse, half_spectrum, softest
-from numerics.diffusion.energy import Local, Weighted, local, weighted
+from numerics.diffusion.energy import Local, Weighted, combined, components, local, weighted
 from numerics.diffusion.memories import Memories, Progress
 
-__all__ = ["LONGEST", "QUARTIC", "End", "both_sides", "newton", "newton_together", "rounding_of"]
+__all__ = ["LONGEST", "QUARTIC", "End", "both_sides", "captures", "newton", "newton_together", "rounding_of"]
 
 Array = NDArray[np.float64]
 
@@ -28,14 +29,16 @@ QUARTIC = 1e-4  # resolution at a bifurcation, in units of sigma
 _FLAT = 1e-9  # half the curvature that counts as none
 _AWAY = 1e-3  # step off a saddle, in units of sigma
 _EPS = float(np.finfo(float).eps)
-_HEAVY = (1e-6, 1e-8, 1e-11, 0.0)  # weights that make the Hessian; the next one where too much is left out
-_FEW = 500  # memories that are all heavy
-_LEFT_OUT = 1e-2  # of the variance, in units of sigma^2
+_NOISE = 1e4  # a shift of so many times its rounding shows something of the Hessian
+_LEVELS = 64  # powers of two by which weights are told apart
+_LEFT_OUT = 3e-2  # of the variance, in units of sigma^2
 _SMOOTH = 0.2  # longest step of points that are followed together, in units of sigma
 _CHORD = 0.02  # length of a step, in units of sigma, from which on its Hessian is kept
 _MATRICES = 2**22  # elements of Hessians that are kept at a time
 _CLEAR = 0.02  # half the curvature from which on a minimum is clear
 _STEPS = 25
+_CORRECTIONS, _WRONG = 20, 1e-10  # of the softest direction, until half its curvature is wrong by less
+_CLOSE = 1e-2  # half the curvatures that may have changed their order
 
 
 @dataclass(frozen=True)
@@ -65,41 +68,112 @@ def newton_together(
 
 
 def _group(known: Memories, sigma: float, start: Array) -> list[End | None]:
-    """As `newton_together`, for as many points as Hessians are kept; one that is near enough serves to the end."""
+    """As `newton_together`, for as many points as Hessians are kept."""
     x = np.array(start)
     ends: list[End | None] = [None] * len(x)
-    kept: dict[int, Array] = {}
+    inverse = np.empty((len(x), known.N, known.N))
+    kept = np.zeros(len(x), dtype=bool)
     energy, length = np.full(len(x), np.inf), np.full(len(x), np.inf)
+    moved, before = np.empty_like(x), np.empty_like(x)
     live = np.arange(len(x))
     for _ in range(_STEPS):
-        going: list[int] = []
+        going = []
         for at in weighted(known, x[live], sigma):
             which = live[at.rows]
             norm = np.linalg.norm(at.shift, axis=1)
             rounding = _rounding(known, x[which], at, sigma)
             level = 1e-12 * (sigma**2 + np.abs(at.energy))
             fine = (at.energy <= energy[which] + level) & (norm <= np.maximum(0.5 * length[which], rounding))
-            arrived = np.flatnonzero(fine & (norm <= rounding))
+            last = length[which]
             energy[which], length[which] = at.energy, norm
-            for b in np.flatnonzero(fine & (norm > rounding)).tolist():
-                i = int(which[b])
-                inverse = kept[i] if i in kept else _inverse(_half(known, at, b, sigma))
-                move = None if inverse is None else inverse @ at.shift[b]
-                if inverse is not None and move is not None and float(np.linalg.norm(move)) <= _SMOOTH * sigma:
-                    if float(np.linalg.norm(move)) <= _CHORD * sigma:
-                        kept[i] = inverse
-                    x[i] += move
-                    going.append(i)
-            half = [_half(known, at, b, sigma) for b in arrived.tolist()]  # a kept one is a step old
-            for b, value in zip(arrived.tolist(), _softness(known, at, arrived, half, sigma), strict=True):
+            on = np.flatnonzero(fine)
+            old = on[kept[which[on]] & (last[on] > _NOISE * rounding[on])]
+            _learn(inverse, which[old], moved[which[old]], before[which[old]] - at.shift[old])
+            positive = kept[which]
+            for b in on[~positive[on]].tolist():
+                found = _inverse(_half(known, at, b, sigma))
+                if found is not None:
+                    inverse[which[b]], positive[b] = found, True
+            arrived = on[positive[on] & (norm[on] <= rounding[on])]
+            for b, value in zip(
+                arrived.tolist(), _softness(known, at, arrived, inverse[which[arrived]], sigma), strict=True
+            ):
                 if value >= _CLEAR:
                     i, residual = int(which[b]), float(norm[b])
                     error = (residual + float(rounding[b])) / value
                     ends[i] = End(x[i].copy(), float(at.energy[b]), residual, error, 2.0 * value, False, True)
-        live = np.array(going, dtype=np.int64)
+            on = on[norm[on] > rounding[on]]
+            on = on[positive[on]]
+            i = which[on]
+            move = np.einsum("bij,bj->bi", inverse[i], at.shift[on])
+            step = np.linalg.norm(move, axis=1)
+            kept[i] |= step <= _CHORD * sigma
+            short = step <= _SMOOTH * sigma
+            i, move = i[short], move[short]
+            x[i] += move
+            moved[i], before[i] = move, at.shift[on[short]]
+            going.append(i)
+        live = np.concatenate(going)
         if not len(live):
             break
     return ends
+
+
+def _learn(inverse: Array, which: NDArray[np.int64], moved: Array, change: Array) -> None:
+    """Correct some inverses by what the last step showed of them (the symmetric secant update of rank one)."""
+    wrong = moved - np.einsum("bij,bj->bi", inverse[which], change)
+    along = np.einsum("bi,bi->b", wrong, change)
+    size = np.linalg.norm(wrong, axis=1) * np.linalg.norm(change, axis=1)
+    good = np.abs(along) > 1e-6 * size
+    wrong, along = wrong[good], along[good]
+    inverse[which[good]] += wrong[:, :, None] * (wrong / along[:, None])[:, None, :]
+
+
+def captures(known: Memories, sigma: float, ends: list[End]) -> Array:
+    """Radii of balls around minima in which mean shift contracts towards them, so that it ends there, (n,).
+
+    At a distance r <= R from a minimum, where the covariance is C, the weights are those at the minimum times factors
+    of at most exp(r |xi - x|/sigma^2), over a sum that is at least 1 (Jensen).  With D any length, the covariance is
+    therefore at most
+
+        exp(R D/sigma^2) C + sum_mu w_mu [exp(R |xi_mu - x|/sigma^2) - exp(R D/sigma^2)]_+ |xi_mu - x|^2,
+
+    and the map contracts where this is below sigma^2.
+    """
+    radius = np.zeros(len(ends))
+    for at in weighted(known, np.array([end.x for end in ends]).reshape(-1, known.N), sigma):
+        here = ends[at.rows]
+        x = np.array([end.x for end in here]) - known.centre
+        square = known.squares - 2.0 * components(known, x) + np.einsum("ij,ij->i", x, x)[:, None]
+        far = np.sqrt(np.maximum(square, 0.0)) / sigma  # distances in units of sigma, as all that follows
+        weight = at.w * far**2
+        reach = far.max(1)
+        for b, end in enumerate(here):
+            largest = 1.0 - 0.5 * end.softest
+            if largest >= 1.0:
+                continue
+            radius[at.rows.start + b] = sigma * _contracting(weight[b], far[b], max(largest, 1e-300), float(reach[b]))
+    return radius
+
+
+def _contracting(weight: Array, far: Array, largest: float, reach: float) -> float:
+    """Radius of the ball of `captures`, in units of sigma; the longest of some values of D."""
+    best = 0.0
+    for share in (1.0, 0.75, 0.6, 0.5, 0.4):
+        D = share * reach
+        high = -math.log(largest) / max(D, 1e-300)  # where the first term alone is 1
+        beyond = far > D
+        w, d = weight[beyond], far[beyond]
+        for _ in range(6):
+            if high <= best or not len(w):
+                break
+            if largest * math.exp(high * D) + float(w @ (np.exp(high * d) - math.exp(high * D))) < 1.0:
+                break
+            high *= 0.8
+        else:
+            continue
+        best = max(best, high)
+    return 0.99 * best
 
 
 def _rounding(known: Memories, x: Array, at: Weighted, sigma: float) -> Array:
@@ -112,15 +186,17 @@ def _rounding(known: Memories, x: Array, at: Weighted, sigma: float) -> Array:
 
 def _half(known: Memories, at: Weighted, b: int, sigma: float) -> Array:
     """Half the Hessian, 1 - Cov_w/sigma^2, of the heavy memories."""
-    for least in _HEAVY if known.K > _FEW else (0.0,):
-        heavy = np.flatnonzero(at.w[b] > least)
-        d = known.centred(slice(None))[heavy]
-        d -= at.w[b, heavy] @ d / at.w[b, heavy].sum()
-        d *= np.sqrt(at.w[b, heavy])[:, None]
-        covariance = d.T @ d
-        if at.variance[b] - np.trace(covariance) <= _LEFT_OUT * sigma**2:
-            break
-    return np.asarray(np.eye(known.N) - covariance / sigma**2)
+    # A memory's share in the variance is at most 2 w (|xi|^2 + |mean|^2); shares are summed by the weight's exponent.
+    mean = at.x[b] + at.shift[b] - known.centre
+    level = np.clip(-np.frexp(at.w[b])[1], 0, _LEVELS)
+    share = np.bincount(level, weights=at.w[b] * (known.squares + mean @ mean), minlength=_LEVELS + 1)
+    light = np.cumsum(2.0 * share[::-1])[::-1] <= _LEFT_OUT * sigma**2
+    heavy = np.flatnonzero(level < np.argmax(light)) if light[-1] else np.arange(known.K)
+    w = at.w[b, heavy]
+    d = known.points[heavy]
+    d -= w @ d / w.sum()
+    d *= np.sqrt(w)[:, None]
+    return np.asarray(np.eye(known.N) - d.T @ d / sigma**2)
 
 
 def _inverse(half: Array) -> Array | None:
@@ -132,28 +208,37 @@ def _inverse(half: Array) -> Array | None:
     return np.asarray(np.linalg.inv(half))
 
 
-def _softness(known: Memories, at: Weighted, points: NDArray[np.int64], half: list[Array], sigma: float) -> Array:
-    """Smallest eigenvalue of half the Hessian at some points of a block, (p,).
+def _softness(known: Memories, at: Weighted, points: NDArray[np.int64], inverse: Array, sigma: float) -> Array:
+    """Smallest eigenvalue of half the Hessian at some points of a block, (p,), from inverses that are nearly right.
 
-    The direction is that of the heavy memories, corrected to first order in what they leave out, twice; the curvature
-    along it is that of all, and wrong by the square of the direction's error only.
+    Their softest direction is mended by steepest descent of the curvature along it, with the inverses' other
+    eigenvalues as preconditioner, until what is left in other directions changes that curvature no more.
     """
-    if not len(points):
-        return np.zeros(0)
-    value, vector = np.linalg.eigh(np.stack(half))
-    direction, others = vector[:, :, 0], vector[:, :, 1:]
-    gap = np.maximum(value[:, 1:] - value[:, :1], _LEFT_OUT)
-    w, stored = at.w[points], known.centred(slice(None))
-    for last in (False, False, True):
-        along = direction @ stored.T
+    w = at.w[points]
+
+    def half(v: Array) -> Array:
+        along = components(known, v)
         along -= np.einsum("ij,ij->i", w, along)[:, None]
-        carried = w * along
-        low = 1.0 - np.einsum("ij,ij->i", carried, along) / sigma**2
-        if last or known.N < 2 or known.K <= _FEW:
+        along *= w
+        return v - combined(known, along) / sigma**2
+
+    value, vector = np.linalg.eigh(inverse)
+    gap = 1.0 / value[:, -2::-1] - 1.0 / value[:, -1:]
+    others, d = vector[:, :, -2::-1], vector[:, :, -1]
+    across = half(d)
+    for _ in range(_CORRECTIONS):
+        low = np.einsum("pi,pi->p", d, across)
+        parts = np.einsum("pij,pi->pj", others, across - low[:, None] * d)
+        left = np.abs(parts) / np.maximum(gap, np.maximum(np.abs(parts), 1e-300))
+        if np.all((np.abs(parts) * left).sum(1) <= _WRONG):
             break
-        residual = (1.0 - low)[:, None] * direction - carried @ stored / sigma**2
-        direction = direction - np.einsum("pij,pj->pi", others, np.einsum("pij,pi->pj", others, residual) / gap)
-        direction /= np.linalg.norm(direction, axis=1)[:, None]
+        t = np.einsum("pij,pj->pi", others, parts / np.maximum(gap, _CLOSE))
+        t -= np.einsum("pi,pi->p", d, t)[:, None] * d
+        t /= np.maximum(np.linalg.norm(t, axis=1), 1e-300)[:, None]
+        beside = half(t)
+        mixed, other = np.einsum("pi,pi->p", d, beside), np.einsum("pi,pi->p", t, beside)
+        angle = 0.5 * np.arctan2(2.0 * mixed, low - other)[:, None]
+        d, across = np.cos(angle) * t - np.sin(angle) * d, np.cos(angle) * beside - np.sin(angle) * across
     return np.asarray(low)
 
 

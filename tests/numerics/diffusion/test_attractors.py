@@ -10,9 +10,9 @@ import pytest
 from numerics.diffusion.attractors import attractors, grouped
 from numerics.diffusion.barriers import barriers
 from numerics.diffusion.curvature import curvatures
-from numerics.diffusion.energy import energies
+from numerics.diffusion.energy import energies, softmax
 from numerics.diffusion.memories import beta_of, circle, memories
-from numerics.diffusion.minimum import newton
+from numerics.diffusion.minimum import captures, newton
 from numerics.diffusion.valleys import valleys
 from theory.diffusion.ring import equispaced_barrier, ring
 from theory.errors import InvalidInput
@@ -101,17 +101,68 @@ def test_every_attractor_is_a_fixed_point_with_positive_hessian():
             assert low == pytest.approx(found.softest[k], abs=1e-9) or 1.4 <= found.softest[k] <= low + 1e-9
 
 
-def test_starts_end_where_plain_mean_shift_takes_them():
-    """10^4 plain steps from every memory; lengthened steps must not leave the basin."""
-    rng = np.random.default_rng(5)
-    data = rng.standard_normal((50, 2))
-    sigma = 0.35
+def plain(data, sigma):
+    """Where mean shift itself takes every point of the data, written down again."""
+    x, live = data.copy(), np.arange(len(data))
+    for _ in range(20_000):
+        exponent = -((x[live, None] - data) ** 2).sum(2) / (2 * sigma**2)
+        w = np.exp(exponent - exponent.max(1)[:, None])
+        new = (w / w.sum(1)[:, None]) @ data
+        moved = np.linalg.norm(new - x[live], axis=1)
+        x[live] = new
+        live = live[moved > 1e-9 * sigma]
+        if not len(live):
+            return x
+    raise AssertionError("mean shift has not ended")
+
+
+def blobs():
+    rng = np.random.default_rng(6)
+    return (rng.standard_normal((30, 20)) + 0.5 * rng.standard_normal((10, 30, 20))).reshape(-1, 20)
+
+
+CLOUD, PLANE = np.random.default_rng(4).standard_normal((200, 8)), np.random.default_rng(9).standard_normal((300, 2))
+
+
+@pytest.mark.parametrize(
+    ("data", "sigma"),
+    [
+        *((circle(9), sigma) for sigma in (0.08, 0.15, 0.25, 0.4)),
+        *((circle(200), sigma) for sigma in (0.08, 0.25)),
+        pytest.param(circle(1000), 0.4, marks=pytest.mark.slow),
+        *((PLANE, sigma) for sigma in (0.1, 0.2, 0.3, 0.35)),
+        *((CLOUD, sigma) for sigma in (0.5, 0.7, 0.8, 0.9, 1.0)),
+        *((blobs(), sigma) for sigma in (0.8, 1.2, 1.6, 2.0)),
+    ],
+)
+def test_every_start_ends_where_plain_mean_shift_takes_it(data, sigma):
+    """Nothing that makes the descent fast may take a start into another basin."""
     found = attractors(memories(data), sigma)
-    x = data.copy()
-    for _ in range(10_000):
-        w = np.exp(-((x[:, None] - data) ** 2).sum(2) / (2 * sigma**2))
-        x = (w / w.sum(1)[:, None]) @ data
-    np.testing.assert_allclose(found.points[found.start], x, atol=1e-6)
+    np.testing.assert_allclose(found.points[found.start], plain(data, sigma), atol=1e-5 * sigma)
+
+
+@pytest.mark.parametrize("sigma", [0.6, 0.8, 1.0])
+def test_mean_shift_contracts_where_a_minimum_captures(sigma):
+    """On the surface of the ball, the whole Hessian of mean shift is below one, and every step leads nearer."""
+    known = memories(CLOUD)
+    found = attractors(known, sigma)
+    ends = [newton(known, sigma, x) for x in found.points[:20]]
+    radius = captures(known, sigma, ends)
+    assert (radius > 0.0).all()
+    rng = np.random.default_rng(1)
+    for end, r in zip(ends, radius, strict=True):
+        way = rng.standard_normal((20, 8))
+        there = end.x + r * way / np.linalg.norm(way, axis=1)[:, None]
+        assert all(curvatures(known, x, sigma)[0] > 0.0 for x in there)
+        assert (np.linalg.norm(softmax(known, there, sigma).mean - end.x, axis=1) < r).all()
+
+
+def test_a_minimum_captures_no_more_than_its_convex_part():
+    """Two memories: curvature vanishes where a^2/cosh^2(x a/sigma^2) = sigma^2."""
+    for sigma in (0.3, 0.6, 0.9, 0.99):
+        end = newton(PAIR, sigma, np.array([1.0, 0.0, 0.0]))
+        turn = sigma**2 * math.acosh(1.0 / sigma)
+        assert 0.0 < captures(PAIR, sigma, [end])[0] < end.x[0] - turn
 
 
 def profile(data, sigma, points=8000):

@@ -43,9 +43,19 @@ def test_blocks_give_the_sum_over_memories(sigma):
             energy, w = by_hand(DATA, x, sigma)
             assert found.energy[k] == pytest.approx(energy, abs=1e-11)
             np.testing.assert_allclose(found.mean[k], w @ DATA, rtol=1e-12)
-            assert found.largest[k] == pytest.approx(w.max(), rel=1e-11)
-            assert found.nearest[k] == w.argmax()
             assert found.variance[k] == pytest.approx(w @ ((DATA - w @ DATA) ** 2).sum(1), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("scale", [1e-60, 1.0, 1e60])
+def test_single_precision_is_off_by_its_rounding_at_any_scale(sigma, scale):
+    """Weights by the rounding of exponents, which are below (extent/sigma)^2; eight roundings a term are allowed."""
+    known, x = memories(scale * DATA), scale * POINTS
+    exact, rough = softmax(known, x, scale * sigma), softmax(known, x, scale * sigma, single=True)
+    level = 8 * 2.0**-24 * max(known.extent / (scale * sigma), 1.0) ** 2
+    np.testing.assert_array_less(np.abs(rough.mean - exact.mean), level * known.extent)
+    np.testing.assert_array_less(np.abs(rough.energy - exact.energy), level * (scale * sigma) ** 2)
+    np.testing.assert_array_less(np.abs(rough.variance - exact.variance), level * known.extent**2)
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
