@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, table
+from spinodal.commands.answers import DISAGREEMENT, NOT_CONVERGED, OK, Answer, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +35,14 @@ Mean = Annotated[
 ]
 Gamma = Annotated[float | None, typer.Option("--gamma", show_default=False, help="Manifolds: D/N.")]
 Act = Annotated[str | None, typer.Option("--activation", show_default="tanh", help="hidden-manifold: the activation.")]
+Simulate = Annotated[
+    str | None,
+    typer.Option(
+        "--simulate", show_default=False, help="gaussian, equal variances: also simulate at these d, e.g. 20,60,180."
+    ),
+]
+Samples = Annotated[int | None, typer.Option("--samples", show_default="256", help="--simulate: samples at every d.")]
+Seed = Annotated[int | None, typer.Option("--seed", show_default="0", help="--simulate: names the samples.")]
 
 
 def collapse(
@@ -47,16 +55,22 @@ def collapse(
     mean: Mean = None,
     gamma: Gamma = None,
     activation: Act = None,
+    simulate: Simulate = None,
+    samples: Samples = None,
+    seed: Seed = None,
 ) -> Answer:
     """Collapse time t_C of the exact empirical score, I(x_0; x_t)/d = alpha, and speciation time t_S; d -> infinity.
 
     vp: x_t = e^{-t} x_0 + sqrt(1 - e^{-2t}) xi; ve: x_t = x_0 + sqrt(t) xi.  With --mean, sigma2 or the covariance are
-    those of every class.
+    those of every class, and t_C is that of all of them (their shares shift it by O(1/d)).  --simulate measures the
+    median over samples of the time at which a data point takes half of the weight, and extrapolates in 1/d; it ends
+    with exit code 4 if that is further than five errors from the theory.
     """
     import theory.diffusion.collapse as law
     from theory.diffusion.speciation import speciation
 
     c = _covariance(data, sigma2, covariance, mean)
+    sizes = _dimensions(simulate, samples, seed, data == "gaussian" and covariance is None and mean is None)
     found = law.collapse(_information(data, c, gamma, activation), alpha, process=process)
     answer: dict[str, Any] = {"model": "rem", "data": data, **found.to_json()}
     answer |= {k: v for k, v in (("sigma2", sigma2), ("covariance", covariance), ("gamma", gamma)) if v is not None}
@@ -68,6 +82,13 @@ def collapse(
         statuses.append(split.status)
         answer |= {"t_S": split.t_S, "t_S_error": split.error, "t_S_status": split.status.value, "Lambda": split.Lambda}
 
+    agrees = True
+    if sizes and found.t_C is not None:
+        answer["simulated"] = _simulated(
+            sizes, alpha, found.t_C, float(c), process, 256 if samples is None else samples, seed or 0
+        )
+        agrees = abs(answer["simulated"]["t_C"] - found.t_C) <= 5.0 * answer["simulated"]["error"]
+
     def show(out: Console) -> None:
         rows: list[tuple[str, object]] = [("t_C", found.t_C)]
         if found.error is not None:
@@ -76,11 +97,61 @@ def collapse(
         if mean is not None:
             rows += [("", ""), ("t_S", answer["t_S"]), ("largest eigenvalue of the covariance", answer["Lambda"])]
             rows += [("status", answer["t_S_status"])]
+        if "simulated" in answer:
+            at = answer["simulated"]
+            points = [*((f"simulated, d = {p['d']}", p) for p in at["sizes"]), ("extrapolated", at)]
+            rows += [("", ""), *((name, f"{p['t_C']:.5g} +- {p['error']:.1g}") for name, p in points)]
         rows += [("", ""), ("convention", answer["convention"])]
         table(out, f"collapse of {data} data at alpha = {alpha:g}", ("", ""), rows)
 
     bad = any(status.value != "CONVERGED" for status in statuses)
-    return Answer(answer, show, NOT_CONVERGED if bad else OK, remark=_remark(answer))
+    code = NOT_CONVERGED if bad else OK if agrees else DISAGREEMENT
+    return Answer(answer, show, code, remark=_remark(answer))
+
+
+def _dimensions(simulate: str | None, samples: int | None, seed: int | None, white: bool) -> list[int]:
+    """The dimensions at which is simulated."""
+    from theory.errors import InvalidInput
+
+    if simulate is None:
+        if samples is not None or seed is not None:
+            raise InvalidInput("--samples and --seed are for --simulate; leave them out, or give dimensions.")
+        return []
+    if not white:
+        raise InvalidInput(
+            "--simulate is for gaussian data of equal variances in one class; leave it out, or give --sigma2 alone."
+        )
+    try:
+        sizes = sorted({int(part) for part in simulate.split(",")})
+    except ValueError:
+        sizes = []
+    if len(sizes) < 2 or not all(2 <= d <= 20_000 for d in sizes):
+        raise InvalidInput(
+            f"--simulate '{simulate}' is not allowed; give two or more dimensions from 2 to 20000, as 20,60,180."
+        )
+    if samples is not None and samples < 2:
+        raise InvalidInput(f"samples = {samples} is not allowed; give 2 or more.")
+    return sizes
+
+
+def _simulated(
+    sizes: list[int], alpha: float, near: float, sigma2: float, process: str, samples: int, seed: int
+) -> dict[str, Any]:
+    """Median collapse times at several d, and their limit."""
+    from numerics.diffusion.collapse_times import counted_collapse_time
+    from numerics.finite_size import extrapolate
+    from numerics.progress import reporting
+
+    found = []
+    with reporting("collapse") as report:
+        for k, d in enumerate(sizes):
+            report(f"d = {d}", k, len(sizes))
+            found.append(
+                counted_collapse_time(d, alpha, near=near, sigma2=sigma2, process=process, samples=samples, seed=seed)
+            )
+    limit = extrapolate(sizes, [f.value for f in found], [f.error for f in found])
+    points = [{"d": d, "t_C": f.value, "error": f.error} for d, f in zip(sizes, found, strict=True)]
+    return {"sizes": points, "t_C": limit.value, "error": limit.error, "samples": samples, "seed": seed}
 
 
 def _remark(answer: dict[str, Any]) -> str:

@@ -68,6 +68,16 @@ def test_collapse_and_speciation(spinodal: Callable, tmp_path: Path) -> None:
     assert data["t_S"] > 0
 
 
+@pytest.mark.parametrize("process", ["vp", "ve"])
+def test_simulated_collapse_tends_to_the_theory(spinodal: Callable, process: str) -> None:
+    arguments = ("--alpha", "0.5", "--sigma2", "0.6", "--process", process, "--simulate", "20,60,180")
+    done = spinodal("collapse", *arguments, "--seed", "3", "--json")
+    theory, found = done.data["t_C"], done.data["simulated"]
+    assert (done.code, [p["d"] for p in found["sizes"]]) == (0, [20, 60, 180])
+    assert abs(found["t_C"] - theory) < 5 * found["error"]  # a false alarm in 10^6
+    assert found["error"] < 0.05 * theory
+
+
 def test_collapse_on_manifolds(spinodal: Callable) -> None:
     flat = spinodal("collapse", "--alpha", "0.1", "--data", "linear-manifold", "--gamma", "0.5", "--json").data
     curved = ("--data", "hidden-manifold", "--gamma", "0.5", "--activation", "linear")
@@ -111,6 +121,10 @@ def test_where_nothing_exists_it_says_why(spinodal: Callable) -> None:
         (("collapse", "--alpha", "1", "--data", "linear-manifold"), "give --gamma"),
         (("collapse", "--alpha", "1", "--gamma", "1"), "--gamma is for manifolds"),
         (("collapse", "--alpha", "1", "--mean", "0"), "coincide"),
+        (("collapse", "--alpha", "1", "--samples", "9"), "--samples and --seed are for"),
+        (("collapse", "--alpha", "1", "--simulate", "20"), "two or more"),
+        (("collapse", "--alpha", "1", "--simulate", "20,x"), "as 20,60,180"),
+        (("collapse", "--alpha", "1", "--simulate", "20,60", "--mean", "3"), "one class"),
     ],
 )
 def test_misuse(spinodal: Callable, arguments: tuple[str, ...], words: str) -> None:
