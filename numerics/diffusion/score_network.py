@@ -17,6 +17,7 @@ Source: Bonnaire, Urfin, Biroli and Mezard (2025), arXiv:2505.17638, for the net
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +47,9 @@ _NODES = 16
 _ENOUGH = 1e-11  # Frobenius norm of what the series leaves out, relative to that of U
 _ROUGH = 1e-6
 _ORDERS = 96
-_BLOCK = 6
-_CHUNK = 1 << 21
+_BLOCK = 6  # orders at once, at least
+_HELD = 1 << 25  # numbers in a block of coefficients
+_CHUNK = 1 << 16  # numbers at once, which stay in cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,18 +160,17 @@ def _own(h: Array, width: Array, kinks: Array) -> tuple[Array, Array]:
     return z, weight * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
 
 
-def _each_polynomial(z: Array, orders: range) -> list[Array]:
+def _each_polynomial(z: Array, orders: range) -> Iterator[Array]:
     """``He_k(z)/sqrt(k!)`` by the recurrence."""
-    found, last, now = [], np.zeros_like(z), np.ones_like(z)
+    last, now = np.zeros_like(z), np.ones_like(z)
     for k in range(orders.stop):
         if k >= orders.start:
-            found.append(now)
+            yield now
         last, now = now, (z * now - math.sqrt(k) * last) / math.sqrt(k + 1)
-    return found
 
 
 def _polynomials(z: Array, orders: range) -> Array:
-    return np.array(_each_polynomial(z, orders))
+    return np.array(list(_each_polynomial(z, orders)))
 
 
 def _series(act: Activation, h: Array, width: Array, rho: Array) -> tuple[Array, Array, int, float]:
@@ -179,29 +180,41 @@ def _series(act: Activation, h: Array, width: Array, rho: Array) -> tuple[Array,
     off = np.abs(rho)
     np.fill_diagonal(off, 0.0)
     raised, bound, rest = np.ones((p, p)), off.copy(), np.empty(0)
-    error = math.inf
-    for start in range(0, _ORDERS, _BLOCK):
-        block, power = hermite(act, h, width, range(start, start + _BLOCK))
+    error, start, size = math.inf, 0, _BLOCK
+    while start < _ORDERS:
+        block, power = hermite(act, h, width, range(start, min(start + size, _ORDERS)))
         if start == 0:
             slope, total = block[1].mean(axis=1), power.mean(axis=1)
-            rest = total.copy()
+            rest, norm = total.copy(), float(np.linalg.norm(total))
         for k, c in enumerate(block, start):
             U += (c @ c.T / n) * raised
             rest = np.maximum(rest - (c * c).mean(axis=1), 0.0)
             raised *= rho
             root = np.sqrt(rest)
             error = float(np.linalg.norm(root[:, None] * bound * root))
-            if error <= _ENOUGH * float(np.linalg.norm(total)):
+            if error <= _ENOUGH * norm:
                 np.fill_diagonal(U, total)
                 return U, slope, k + 1, error
             bound *= off
-    if error > _ROUGH * float(np.linalg.norm(total)):
+        # The next block goes on to where what is left would be small enough if no order took anything of it.
+        start += size
+        size = int(np.clip(_left(root, off, bound, _ENOUGH * norm), _BLOCK, max(_BLOCK, _HELD // h.size)))
+    if error > _ROUGH * norm:
         raise NotConverged(
             f"the Hermite series of the noise leaves {error:.1e} of U out after {_ORDERS} orders, because two features "
             f"have an overlap of {off.max():.3f}; give a larger d."
         )
     np.fill_diagonal(U, total)
     return U, slope, _ORDERS, error
+
+
+def _left(root: Array, off: Array, bound: Array, goal: float) -> int:
+    """Orders until the Frobenius norm of ``root_i root_j bound_ij`` is below the goal; each takes a factor off_ij."""
+    now, count = root[:, None] * bound * root, 1
+    while count < _ORDERS and float(np.linalg.norm(now)) > goal:
+        now *= off
+        count += 1
+    return count
 
 
 def _checked(p: int) -> None:
