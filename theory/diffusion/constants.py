@@ -37,7 +37,7 @@ _REACHES = (12, 18, 26, 37)  # standard deviations; the normal weight beyond 37 
 _NODES = (16, 24)
 _TAIL = 1e-15  # share of the second moment that may sit in the outermost two standard deviations
 _ROUGH = 1e-8
-_CHUNK = 1 << 21
+_CHUNK = 1 << 16  # numbers at once, which stay in cache
 
 
 @dataclass(frozen=True)
