@@ -24,6 +24,7 @@ from typer.main import get_command as command_from
 import theory.model
 from spinodal.commands.answers import NOT_CONVERGED, OK, Answer, deliver
 from spinodal.commands.declarations import Declaration, declaration, known_models
+from spinodal.commands.theories import THEORIES
 from theory.errors import InvalidInput, NotConverged, nearest
 
 __all__ = ["Json", "Other", "Point", "Verb", "answering", "group"]
@@ -144,11 +145,24 @@ class _ModelCommand(TyperCommand):
         spec = info_name or ""
         others = {other.name: other for other in self.verb.others}
         if spec not in others and ".py:" not in spec:
-            close = nearest(spec, self.verb.subcommands())
-            if close in others:
-                raise InvalidInput(f"'spinodal {self.verb.name}' takes no model '{spec}'; did you mean '{close}'?")
+            self._refuse_theories(spec, others)
         command = others[spec].command() if spec in others else _command(self.verb, spec)
         return command.make_context(info_name, args, parent=parent, **extra)
+
+    def _refuse_theories(self, spec: str, others: Collection[str]) -> None:
+        """Say what takes a theory that this verb does not take, and what the verb takes beside replica models."""
+        if spec in THEORIES:
+            commands = ", ".join(f"'spinodal {command}'" for command in THEORIES[spec].commands)
+            raise InvalidInput(f"'spinodal {self.verb.name}' does not take '{spec}'; give it to one of {commands}.")
+        known = self.verb.subcommands()
+        close = nearest(spec, known)
+        if close in others:
+            raise InvalidInput(f"'spinodal {self.verb.name}' takes no model '{spec}'; did you mean '{close}'?")
+        if others and close is None and spec.replace("_", "-") not in theory.model.models():
+            raise InvalidInput(
+                f"'spinodal {self.verb.name}' takes no model '{spec}'; give one of {', '.join(known)}, "
+                "or a file as ./mymodel.py:MyModel."
+            )
 
 
 class _ModelGroup(TyperGroup):
