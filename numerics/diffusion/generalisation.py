@@ -52,6 +52,7 @@ SCORES = ("exact", "network")
 
 _SIGMA = 0.05  # of the data's extent
 _HIGH = 5.0
+_LEAST = 1e-8  # below, curvatures are differences of equal numbers
 _SMALLEST = 16  # samples of a synthetic set
 _FLOW = 24  # steps of the sampler
 _CENSUS, _CENSUS_SIZE = 2000, 40_000  # points, and numbers in all, whose barriers take seconds
@@ -101,9 +102,10 @@ class Trial:
         for name, (least, most) in whole.items():
             what = "a number of training points" if name == "K" else "a whole number"
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least, most, what=what))
-        if not checked_sigma(self.noise) < self.highest / 4.0:
+        least = _LEAST * self.source.extent
+        if not least <= checked_sigma(self.noise) < self.highest / 4.0:
             raise InvalidInput(
-                f"sigma = {self.sigma} is not allowed; give the noise at which samples end, 0 < sigma < "
+                f"sigma = {self.sigma} is not allowed; give the noise at which samples end, {least:g} <= sigma < "
                 f"{self.highest / 4.0:g} (a quarter of the noise at which they begin)."
             )
         for name in ("delta_m", "delta_s"):

@@ -99,7 +99,7 @@ def test_a_run_that_was_stopped_goes_on_and_loses_nothing(number: signal.Signals
         (("circel",), "did you mean 'circle'"),
         (("nothing.npy",), "is not a file"),
         (("circle", "--K", 1), "K = 1 is not allowed"),
-        (("circle", "--K", 5, "--sigma", 9), "0 < sigma < 1.25"),
+        (("circle", "--K", 5, "--sigma", 9), "1e-08 <= sigma < 1.25"),
         (("circle", "--no-network", "--no-exact"), "leave no score"),
         (("circle", "--steps", 0), "steps = 0 is not allowed"),
         (("circle", "--repeats", 0), "repeats = 0 is not allowed"),
