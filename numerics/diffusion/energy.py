@@ -180,12 +180,28 @@ def checked_points(known: Memories, x: ArrayLike) -> Array:
 
 
 def energies(known: Memories, x: ArrayLike, sigma: float) -> Array:
-    """Energy E at every point, (B,)."""
+    """Energy E at every point, (B,).
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0], [1.0]])
+    >>> energies(pair, [[1.0]], 0.1).tolist()  # |x - xi|^2 of the nearest, where memories are far apart
+    [0.0]
+    """
     return softmax(known, x, sigma).energy
 
 
 def scores(known: Memories, x: ArrayLike, sigma: float) -> Array:
-    """Exact empirical score, the gradient of log p at noise sigma, (B, N)."""
+    """Exact empirical score, the gradient of log p at noise sigma, (B, N).
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0], [1.0]])
+    >>> scores(pair, [[0.0], [3.0]], 0.5).tolist()
+    [[0.0], [-8.0]]
+    """
     points = checked_points(known, x)
     return (softmax(known, points, sigma).mean - points) / checked_sigma(sigma) ** 2
 
@@ -265,7 +281,15 @@ def weighted(known: Memories, x: Array, sigma: float) -> Iterator[Weighted]:
 
 
 def participation(known: Memories, x: ArrayLike, sigma: float) -> Array:
-    """Number of memories that the softmax averages over at every point, 1/sum w^2, (B,)."""
+    """Number of memories that the softmax averages over at every point, 1/sum w^2, (B,).
+
+    Examples
+    --------
+    >>> from numerics.diffusion.memories import memories
+    >>> pair = memories([[-1.0], [1.0]])
+    >>> participation(pair, [[0.0], [1.0]], 0.1).tolist()
+    [2.0, 1.0]
+    """
     points = checked_points(known, x)
     out = np.empty(len(points))
     for at in weighted(known, points, sigma):
