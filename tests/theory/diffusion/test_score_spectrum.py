@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from theory.diffusion.bulks import bulks, nodes_of
-from theory.diffusion.edges import folds_of
+from theory.diffusion.edges import _secular, folds_of
 from theory.diffusion.population import Population
 from theory.diffusion.resolvent import ScoreModel
 from theory.diffusion.spectrum import score_spectrum
@@ -247,6 +247,40 @@ def test_weights_and_moments_of_anything(psi_p, psi_n, t, low, share, name):
     assert all(b.low < b.high for b in found.bulks)
     assert all(x.high < y.low for x, y in zip(found.bulks, found.bulks[1:], strict=False))
     assert all(b.kinds for b in found.bulks)
+
+
+def test_a_thousand_eigenvalues_of_sigma():
+    """Many bulks, separate and merged, of very different widths; all weights, and two exact traces."""
+    model = ScoreModel(64, 8, 0.01, sigma=np.random.default_rng(0).lognormal(0.0, 0.5, 1000))
+    found, c = bulks(model), model.constants
+    assert len(found.bulks) == 19
+    assert found.total == pytest.approx(1.0, abs=1e-12)
+    assert max(b.weight_error / b.weight for b in found.bulks) < 1e-9
+    assert max(b.error / b.high for b in found.bulks) < 1e-13
+    trace = model.atom * c.s_squared + sum(b.nodes.weight @ (b.nodes.density * b.nodes.eigenvalue) for b in found.bulks)
+    assert trace == pytest.approx(c.second_moment - c.mu0**2, rel=1e-9)
+    assert sum(b.nodes.weight @ b.nodes.features for b in found.bulks) == pytest.approx(model.psi_p, rel=1e-9)
+
+
+def test_roots_between_poles_are_eigenvalues():
+    """``sum c_i/(y - v_i) = 1`` has the eigenvalues of ``diag(v) + z z^T``, ``c = z^2``, as roots."""
+    rng = np.random.default_rng(1)
+    v, z = np.sort(rng.lognormal(0.0, 1.0, 60)), rng.lognormal(-3.0, 2.0, 60)
+    found = _secular(v, z**2, (-1.0, 0.0), v[:-1], v[1:], np.ones(59))
+    assert found == pytest.approx(np.linalg.eigvalsh(np.diag(v) + np.outer(z, z))[:-1], rel=1e-12)
+
+
+@pytest.mark.parametrize(("psi_p", "psi_n", "t"), [(9, 8, 0.01), (9.001, 8, 0.01), (64, 8, 0.1), (0.5, 3, 1.0)])
+def test_finer_nodes_are_found_from_few(psi_p, psi_n, t):
+    """Solutions started from others nearby are those reached from far above the axis."""
+    model = ScoreModel(psi_p, psi_n, t, sigma=[0.5, 1.5])
+    for bulk in bulks(model).bulks:
+        nodes = nodes_of(model, bulk, points=700)
+        x = nodes.eigenvalue - model.constants.s_squared
+        there = model.above(x).q
+        keep = x > 1e-6 * bulk.above_high  # what is closer to s^2 has lost its digits
+        assert keep.sum() > 300
+        assert np.abs(there.imag / math.pi - nodes.density)[keep].max() < 1e-8 * nodes.density[keep].max()
 
 
 def equivalent(model, d, seed):
