@@ -113,6 +113,9 @@ class Trial:
             number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
             if value is not None and not (number and 0.0 < value < math.inf):
                 raise InvalidInput(f"{name} = {value} is not allowed; give a distance with 0 < {name} < infinity.")
+        for name in ("sigma", "delta_m", "delta_s"):  # NumPy's numbers would be written otherwise in the key
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else float(value))
 
     @property
     def N(self) -> int:

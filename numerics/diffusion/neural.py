@@ -78,6 +78,7 @@ class Training:
         object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**63))
         if not isinstance(self.rate, (int, float, np.floating)) or not 0.0 < self.rate < 1.0:
             raise InvalidInput(f"rate = {self.rate} is not allowed; give a learning rate with 0 < rate < 1.")
+        object.__setattr__(self, "rate", float(self.rate))
 
 
 @dataclass(frozen=True, eq=False)

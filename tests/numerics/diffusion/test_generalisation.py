@@ -127,6 +127,16 @@ def test_a_network_of_a_user_s_array_gives_a_record(tmp_path: Path) -> None:
     assert replace(trial, source=describe(str(file))).key != trial.key
 
 
+def test_numbers_of_numpy_name_the_same_trial() -> None:
+    plain = Trial(CIRCLE, 9, sigma=0.2, delta_m=0.25, training=Training(steps=50, rate=0.125))
+    given = Trial(
+        CIRCLE, np.int64(9), sigma=np.float64(0.2), delta_m=np.float32(0.25),
+        training=Training(steps=np.int32(50), rate=np.float64(0.125)),
+    )  # fmt: skip
+    assert (given, given.key) == (plain, plain.key)
+    json.dumps(given.declared)
+
+
 def test_training_sets_grow_and_differ_by_seed(tmp_path: Path) -> None:
     file = tmp_path / "points.csv"
     np.savetxt(file, np.arange(20.0).reshape(10, 2) ** 2, delimiter=",")
