@@ -152,8 +152,9 @@ def memories(data: ArrayLike, *, duplicates: str = "refuse") -> Memories:
             f"the data hold NaN or infinity in {int(bad.sum())} of {len(points)} points (first in row {row}), which "
             "make the energy undefined everywhere; remove these rows."
         )
-    if float(np.abs(points).max()) > _LARGEST:
-        raise InvalidInput(f"the data reach {np.abs(points).max():.3g}, whose square overflows; scale them down.")
+    largest = max(float(points.max()), -float(points.min()))  # no copy of the data
+    if largest > _LARGEST:
+        raise InvalidInput(f"the data reach {largest:.3g}, whose square overflows; scale them down.")
     distinct, first, counts = _distinct(points)
     if len(distinct) == len(points):
         return Memories(points, np.ones(len(points)))
@@ -273,6 +274,11 @@ def nearest_distances(points: Array, others: Array | None = None) -> Array:
     -------
     distances : (B,) array
         Infinity where there is no other point.
+
+    Examples
+    --------
+    >>> nearest_distances(np.array([[0.0], [1.0], [5.0]])).tolist()
+    [1.0, 1.0, 4.0]
     """
     same = others is None
     pool = points if others is None else others

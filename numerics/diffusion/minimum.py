@@ -1,11 +1,10 @@
 r"""Minima of the energy by Newton's method: of many points together, or of one with everything exact.
 
 Together, the weights of all memories are formed once a step, for a block of points, and the residual and the energy are
-summed over all of them; the Hessian is made of the heavy weights only, as many as leave less than 1 % of sigma^2 of the
-variance out, and kept once steps are short. The steps then converge linearly, by a factor of that size, which costs a
-step or two; the end is the same. Points where this does not go smoothly (a Hessian that is not clearly positive, a long
-step, a rise) are given back. Alone, sums run over differences, negative curvature is left behind, and no step goes
-uphill.
+summed over all of them.  The Hessian is made once, of the heavy weights that leave at most `_LEFT_OUT` sigma^2 of the
+variance out, and its inverse then learns from the steps (secant updates): the end is the same and comes as soon.
+Points where this does not go smoothly (a Hessian that is not clearly positive, a long step, a rise) are given back.
+Alone, sums run over differences, negative curvature is left behind, and no step goes uphill.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _LEFT_OUT = 3e-2  # of the variance, in units of sigma^2
 _SMOOTH = 0.2  # longest step of points that are followed together, in units of sigma
 _CHORD = 0.02  # length of a step, in units of sigma, from which on its Hessian is kept
 _MATRICES = 2**22  # elements of Hessians that are kept at a time
-_CLEAR = 0.02  # half the curvature from which on a minimum is clear
+_CLEAR = 0.05  # half the curvature from which on a minimum is clear, whatever was left out
 _STEPS = 25
 _CORRECTIONS, _WRONG = 20, 1e-10  # of the softest direction, until half its curvature is wrong by less
 _CLOSE = 1e-2  # half the curvatures that may have changed their order
@@ -95,15 +94,13 @@ def _group(known: Memories, sigma: float, start: Array) -> list[End | None]:
                 if found is not None:
                     inverse[which[b]], positive[b] = found, True
             arrived = on[positive[on] & (norm[on] <= rounding[on])]
-            for b, value in zip(
-                arrived.tolist(), _softness(known, at, arrived, inverse[which[arrived]], sigma), strict=True
-            ):
+            softness = _softness(known, at, arrived, inverse[which[arrived]], sigma)
+            for b, value in zip(arrived.tolist(), softness.tolist(), strict=True):
                 if value >= _CLEAR:
-                    i, residual = int(which[b]), float(norm[b])
+                    i, residual = which[b], float(norm[b])
                     error = (residual + float(rounding[b])) / value
                     ends[i] = End(x[i].copy(), float(at.energy[b]), residual, error, 2.0 * value, False, True)
-            on = on[norm[on] > rounding[on]]
-            on = on[positive[on]]
+            on = on[positive[on] & (norm[on] > rounding[on])]
             i = which[on]
             move = np.einsum("bij,bj->bi", inverse[i], at.shift[on])
             step = np.linalg.norm(move, axis=1)
@@ -149,30 +146,28 @@ def captures(known: Memories, sigma: float, ends: list[End]) -> Array:
         weight = at.w * far**2
         reach = far.max(1)
         for b, end in enumerate(here):
-            largest = 1.0 - 0.5 * end.softest
-            if largest >= 1.0:
-                continue
-            radius[at.rows.start + b] = sigma * _contracting(weight[b], far[b], max(largest, 1e-300), float(reach[b]))
+            if end.softest > 0.0:
+                largest = max(1.0 - 0.5 * end.softest, 1e-100)
+                radius[at.rows.start + b] = sigma * _contracting(weight[b], far[b], largest, float(reach[b]))
     return radius
 
 
 def _contracting(weight: Array, far: Array, largest: float, reach: float) -> float:
-    """Radius of the ball of `captures`, in units of sigma; the longest of some values of D."""
+    """Radius of the ball of `captures`, in units of sigma: the longest that some values of D show."""
     best = 0.0
-    for share in (1.0, 0.75, 0.6, 0.5, 0.4):
-        D = share * reach
-        high = -math.log(largest) / max(D, 1e-300)  # where the first term alone is 1
+    for share in (1.0, 0.75, 0.6, 0.5, 0.4):  # of the distance of the memory that is farthest
+        D = max(share * reach, 1e-100)
         beyond = far > D
         w, d = weight[beyond], far[beyond]
+        radius = -math.log(largest) / D  # where the first term alone is sigma^2; no more is to be had
         for _ in range(6):
-            if high <= best or not len(w):
+            if radius <= best:
                 break
-            if largest * math.exp(high * D) + float(w @ (np.exp(high * d) - math.exp(high * D))) < 1.0:
+            first = math.exp(radius * D)
+            if largest * first + float(w @ (np.exp(radius * d) - first)) < 1.0:
+                best = radius
                 break
-            high *= 0.8
-        else:
-            continue
-        best = max(best, high)
+            radius *= 0.8
     return 0.99 * best
 
 
@@ -223,6 +218,7 @@ def _softness(known: Memories, at: Weighted, points: NDArray[np.int64], inverse:
         return v - combined(known, along) / sigma**2
 
     value, vector = np.linalg.eigh(inverse)
+    value = np.maximum(value, 1e-100)
     gap = 1.0 / value[:, -2::-1] - 1.0 / value[:, -1:]
     others, d = vector[:, :, -2::-1], vector[:, :, -1]
     across = half(d)
