@@ -39,7 +39,8 @@ def draw_bulks(found: Spectrum, path: Path) -> None:
             x, y, colour = found.eigenvalue[inside], found.density[inside], _colour(bulk["name"])
             alike = [b for b in bulks if b["name"] == bulk["name"]]
             label = f"{_name(bulk['name'])}, {sum(b['weight'] for b in alike):.3g}" if bulk is alike[0] else None
-            top.plot(x, x * y, color=colour, label=label)
+            ends_x, ends_y = _closed(bulk, x, y)
+            top.plot(ends_x, np.maximum(ends_x * ends_y, 1e-300), color=colour, label=label)
             if zooms:
                 _zoom(figure.add_subplot(grid[1, k]), bulk, x, y, colour, k)
         for position, weight in found.atoms:
@@ -92,14 +93,19 @@ def draw_losses(found: Losses, head: Mapping[str, Any], path: Path) -> None:
         figure.savefig(path, dpi=300)
 
 
-def _zoom(axes: Axes, bulk: Mapping[str, Any], x: Any, y: Any, colour: str, k: int) -> None:
-    """One bulk on linear axes, closed at its edges."""
+def _closed(bulk: Mapping[str, Any], x: Any, y: Any) -> tuple[Any, Any]:
+    """A density with its edges, where it vanishes; at an edge on s^2 it diverges."""
     closed = bulk["above_low"] > 0.0
     ends_x = np.concatenate([[bulk["low"]] if closed else [], x, [bulk["high"]]])
-    ends_y = np.concatenate([[0.0] if closed else [], y, [0.0]])
+    return ends_x, np.concatenate([[0.0] if closed else [], y, [0.0]])
+
+
+def _zoom(axes: Axes, bulk: Mapping[str, Any], x: Any, y: Any, colour: str, k: int) -> None:
+    """One bulk on linear axes, closed at its edges."""
+    ends_x, ends_y = _closed(bulk, x, y)
     axes.fill_between(ends_x, ends_y, color=colour, alpha=0.25, linewidth=0.0)
     axes.plot(ends_x, ends_y, color=colour, linewidth=1.0)
-    axes.set_ylim(0.0, 1.1 * float(np.quantile(y, 0.97 if not closed else 1.0)))
+    axes.set_ylim(0.0, 1.1 * float(np.quantile(y, 1.0 if bulk["above_low"] > 0.0 else 0.97)))
     axes.xaxis.set_major_locator(MaxNLocator(2))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.tick_params(labelsize=6)
