@@ -110,11 +110,11 @@ class HiddenManifold:
     def _equations(self, x: Array, lam: float, level: int) -> tuple[Array, Array]:
         """Residual (3,), its derivatives (3, 4) in (m, r, V, lambda)."""
         a, g, V = self._averages(tuple(map(float, x)), lam, level), self.gamma, float(x[2])
-        f = np.array([x[0] - a.A / g, x[1] - V * V * a.B / g, V - 1.0 - V * a.C / g])
-        d = np.stack([-a.dA / g, -V * V * a.dB / g, -V * a.dC / g])
+        known = 1.0 - a.C / g  # solved for V: V (1 - C/gamma) - 1 would multiply the rounding of C by 1/gamma
+        f = np.array([x[0] - a.A / g, x[1] - V * V * a.B / g, V - 1.0 / known])
+        d = np.stack([-a.dA / g, -V * V * a.dB / g, -a.dC / (g * known**2)])
         d[[0, 1, 2], [0, 1, 2]] += 1.0
         d[1, 2] -= 2.0 * V * a.B / g
-        d[2, 2] -= a.C / g
         return f, d
 
     def problem(self, level: int, *, finer: bool = True) -> Problem:
@@ -128,7 +128,7 @@ class HiddenManifold:
         return Problem(
             residual=lambda x, p: linearise(x, p).residual,
             linearise=linearise,
-            lower=np.array([-np.inf, 0.0, 1e-6]),
+            lower=np.array([-np.inf, 0.0, 1e-14]),
             upper=np.array([np.inf, np.inf, np.inf]),
             refined=self.problem(level + 1, finer=False) if finer else None,
             names=("m", "r", "V"),
@@ -155,7 +155,7 @@ class HiddenManifold:
         return Problem(
             residual=lambda x, p: linearise(x, p).residual,
             linearise=linearise,
-            lower=np.array([-np.inf, 0.0, 1e-6, 0.0]),
+            lower=np.array([-np.inf, 0.0, 1e-14, 0.0]),
             upper=np.full(4, np.inf),
             refined=self.extended(level + 1, wanted, finer=False) if finer else None,
             names=("m", "r", "V", "lambda"),

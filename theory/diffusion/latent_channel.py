@@ -30,6 +30,7 @@ __all__ = [
     "LogAverages",
     "NormalRule",
     "Normalised",
+    "beside_kinks",
     "channel_averages",
     "inner_nodes",
     "log_averages",
@@ -41,6 +42,7 @@ Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
 NEGLIGIBLE = 1e-19  # weight of an outer node
 CHUNK = 4096  # outer nodes at once, so that arrays stay in cache
+NEAR_KINK = (-9.0, -6.0, -4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0, 6.0, 9.0)  # in units of sqrt(V)
 ODD = np.linspace(0.0, 12.0, 1201)  # where an activation is compared with its mirror image
 
 
@@ -120,11 +122,20 @@ def normal_rule(step: float, reach: float, kinks: tuple[float, ...] = ()) -> Nor
         x = np.asarray(step * np.arange(-half, half + 1), dtype=np.float64)
         w = np.full_like(x, step)
     else:
-        x, w = (a[0] for a in _panels(np.array([sorted({-reach, *kinks, reach})]), reach, step))
+        edges = sorted({-reach, *(k for k in kinks if abs(k) < reach), reach})
+        x, w = (a[0] for a in _panels(np.array([edges]), reach, step))
     w = np.asarray(w * np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi), dtype=np.float64)
     x.setflags(write=False)
     w.setflags(write=False)
     return NormalRule(x, w)
+
+
+def beside_kinks(kinks: tuple[float, ...], slope: float, V: float) -> tuple[float, ...]:
+    """Edges of panels for functions of x that average over a kink of ``act(slope x + sqrt(V) u)``, and kink there."""
+    width = math.sqrt(V)
+    if width > 0.3 * slope:
+        return kinks
+    return tuple(sorted({*kinks, *((k + d * width) / slope for k in kinks for d in NEAR_KINK)}))
 
 
 def _panels(edges: Array, reach: float, step: float) -> tuple[Array, Array]:
@@ -200,7 +211,7 @@ def channel_averages(
         Overlap of the query with the planted pattern: ``y = overlap act(u_1) + sqrt(1 - overlap^2) noise``.
     """
     step, reach = 0.4 / 1.25**level, 9.0 + 0.5 * level
-    first = normal_rule(step, reach, kinks)
+    first = normal_rule(step, reach, beside_kinks(kinks, abs(m), V))
     field = normal_rule(2.0 * step, 8.5)  # what is averaged over h and the disturbance is smoothed already
     clean = act(first.x)
     if overlap < 1.0:

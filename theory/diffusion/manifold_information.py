@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from theory.diffusion.activations import Activation
 from theory.diffusion.information import Information, Value
-from theory.diffusion.latent_channel import inner_nodes, normal_rule, normalised
+from theory.diffusion.latent_channel import beside_kinks, inner_nodes, normal_rule, normalised
 from theory.diffusion.overlap_laws import EPS
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Linearised, Problem
@@ -38,7 +38,6 @@ Array = NDArray[np.float64]
 LEVELS = (1, 3, 5, 7)  # of the quadrature on which roots are polished; errors are from the next
 TARGET = 1e-11
 LARGEST_SNR = 1e12
-NEAR_KINK = (-9.0, -6.0, -4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0, 6.0, 9.0)
 LARGEST_SPREAD = 5e3  # of snr V: the square of the signal that is not known yet, whose law must be resolved
 
 
@@ -56,9 +55,7 @@ def _averages(act: Callable[[Array], Array], kinks: tuple[float, ...], snr: floa
     # The posterior of u is narrow where the signal is strong; it must still be resolved.
     sharp = max(1.0, math.sqrt(snr * V) * 0.5)
     known = math.sqrt(max(0.0, 1.0 - V))
-    # Averages over u vary on the scale sqrt(V) around a kink.
-    near = tuple((k + d * math.sqrt(V)) / known for k in kinks for d in NEAR_KINK) if known > 0.1 else ()
-    outer = normal_rule(step, 8.5, tuple(k for k in near if abs(k) < 8.5))
+    outer = normal_rule(step, 8.5, beside_kinks(kinks, known, V))
     omega, total = known * outer.x, np.zeros(3)
     u, w = inner_nodes(omega, V, step / sharp, reach, kinks)
     root = math.sqrt(V)

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.continuation import StopReason, trace
-from theory.diffusion.latent_channel import CHUNK, LogAverages, Normalised, log_averages, normal_rule
+from theory.diffusion.latent_channel import CHUNK, LogAverages, Normalised, beside_kinks, log_averages, normal_rule
 from theory.diffusion.overlap_laws import EPS
 from theory.errors import NotConverged
 from theory.problem import Linearised, Problem
@@ -121,7 +121,8 @@ class WeakPatterns:
         act, kinks = self.act.function, self.act.kinks
         step, reach = 0.4 / 1.25**level, 9.0 + 0.5 * level
         root = math.sqrt(R)
-        first = normal_rule(step, reach * self._stretch[0], tuple(k / root for k in kinks))
+        edges = beside_kinks(kinks, abs(c), V)
+        first = normal_rule(step, reach * self._stretch[0], tuple(k / root for k in edges))
         field = normal_rule(2.0 * step, 8.5 * self._stretch[1])
         half = first.x >= 0.0  # (u_1, h) -> -(u_1, h)
         x, h = np.repeat(first.x[half], field.x.size), np.tile(field.x, int(half.sum()))
@@ -177,7 +178,7 @@ class WeakPatterns:
         a, g = self._averages(at, level), self.gamma
         A, B, C, U, phi, slope = a.mean.tolist()
         dA, dB, dC, dU, d_phi, d_slope = a.derivative
-        W = V + s * r
+        W, known = V + s * r, 1.0 - C / g
         q = c * c * R + r + V
         energy = 0.5 * g * (math.log(R) + (s - 1.0) * math.log(V) + math.log(W) - R - s * q + 1.0 + s) + a.log_mass
         by_s = 0.5 * g * (math.log(V) + r / W - q + 1.0) + phi
@@ -185,17 +186,17 @@ class WeakPatterns:
             [
                 c - A / (g * R),
                 r - V * W * B / g,
-                V - 1.0 - V * C / g,
+                V - 1.0 / known,
                 R * (1.0 + s * c * c) - 1.0 - (U / R - 1.0) / g,
                 (1.0 + s) * by_s - energy,
                 slope,
             ]
         )
-        d = np.stack([-dA / (g * R), -V * W * dB / g, -V * dC / g, -dU / (g * R), (1.0 + s) * d_phi, d_slope])
+        d = np.stack([-dA / (g * R), -V * W * dB / g, -dC / (g * known**2), -dU / (g * R), (1.0 + s) * d_phi, d_slope])
         d[0, 0] += 1.0
         d[0, 3] += A / (g * R * R)
         d[1] += [0.0, 1.0 - V * s * B / g, -(W + V) * B / g, 0.0, -V * r * B / g, 0.0]
-        d[2, 2] += 1.0 - C / g
+        d[2, 2] += 1.0
         d[3] += [2.0 * R * s * c, 0.0, 0.0, 1.0 + s * c * c + U / (g * R * R), R * c * c, 0.0]
         q_by = np.array([2.0 * c * R, 1.0, 1.0, c * c, 0.0, 0.0])
         d[4] += (1.0 + s) * 0.5 * g * (np.array([0.0, V / W**2, 1.0 / V - r / W**2, 0.0, -r * r / W**2, 0.0]) - q_by)
@@ -219,7 +220,7 @@ class WeakPatterns:
         return Problem(
             residual=lambda x, p: linearise(x, p).residual,
             linearise=linearise,
-            lower=np.array([-np.inf, 0.0, 1e-6, 1e-9, 0.0, 0.0])[:unknowns],
+            lower=np.array([-np.inf, 0.0, 1e-14, 1e-9, 0.0, 0.0])[:unknowns],
             upper=np.full(unknowns, np.inf),
             refined=self.problem(unknowns, level + 1, finer=False) if finer else None,
             names=names[:unknowns],

@@ -90,7 +90,7 @@ def test_equations_are_the_gradient_and_their_derivatives_differences(act, level
     _, r, V, R, s, _ = x
     g, W = 0.5, V + s * r
     assert exponent[0] == pytest.approx(-g * s * R * f[0], abs=1e-8)
-    assert exponent[1] == pytest.approx(-0.5 * g * s * (f[2] / V + s * f[1] / (V * W)), abs=1e-8)
+    assert exponent[1] == pytest.approx(-0.5 * g * s * (f[2] / (V - f[2]) / V + s * f[1] / (V * W)), abs=1e-8)
     assert exponent[3] == pytest.approx(-0.5 * g * f[3] / R, abs=1e-8)
     assert exponent[5] == pytest.approx(s * f[5], abs=1e-8)
     assert f[4] == pytest.approx(((1 + s) * exponent[4] - weak._exponent(x, level)) * (1 + g) / g, abs=1e-7)
