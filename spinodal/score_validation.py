@@ -300,8 +300,13 @@ def _judged(comparisons: dict[str, Comparison], edges: list[dict[str, Any]]) -> 
         told.append(placed)
     told += [f"{word}: {', '.join(names)}" for word, names in by.items() if names]
     verdict: Verdict = "agrees"
+    seen = [n for n, c in comparisons.items() if len(c.N) == 1 and c.verdict != "agrees" and abs(c.pull) > MAX_PULL]
+    if seen:
+        told.append(f"one d cannot tell corrections of finite d from a wrong theory ({', '.join(seen)}); give two d")
     if wrong or by["disagrees"]:
         verdict = "disagrees"
+    elif seen:
+        verdict = "underpowered"
     elif any(name in by["underpowered"] for name in _DECISIVE):
         verdict = "underpowered"
         told.append("give more samples or larger d")

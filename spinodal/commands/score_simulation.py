@@ -149,12 +149,14 @@ def validate(
     def show(console: Console) -> None:
         rows: list[tuple[object, ...]] = []
         for name, c in found.comparisons.items():
-            for k, size in enumerate(c.N):
+            # One size is taken as it is: nothing is extrapolated, and its row has the verdict.
+            for k, size in enumerate(c.N if len(c.N) > 1 else ()):
                 value, error = rounded(c.measured[k], c.errors[k])
                 pull = f"{c.pulls[k]:+.1f}"
                 rows.append((name if k == 0 else "", size, f"{c.theory[k]:.5g}", value, error, pull, ""))
             value, error = rounded(c.value, c.error)
-            rows.append(("", "inf.", f"{c.theory[-1]:.5g}", value, error, f"{c.pull:+.1f}", c.verdict))
+            first = ("", "inf.") if len(c.N) > 1 else (name, c.N[0])
+            rows.append((*first, f"{c.theory[-1]:.5g}", value, error, f"{c.pull:+.1f}", c.verdict))
         title = f"score ({network}, psi_p = {psi_p:g}, psi_n = {psi_n:g}, t = {t:g}, {activation})"
         title += "; error: of the score; drop: of the train loss"
         table(console, title, ("", "d", "theory", "simulation", "error", "pull", "verdict"), rows)
@@ -236,8 +238,11 @@ def _numbers(text: str | None) -> tuple[float, ...]:
 
 def _sizes(text: str, parse: Any) -> tuple[int, ...]:
     try:
-        return tuple(sorted(set(parse(text))))
+        sizes = parse(text)
     except InvalidInput:
         raise InvalidInput(
             f"d = '{text}' is no list of whole numbers; give sizes with commas, as 50,100,200."
         ) from None
+    if len(set(sizes)) < len(sizes):
+        raise InvalidInput(f"d = '{text}' has a size twice; give different sizes, as 50,100,200.")
+    return tuple(sorted(sizes))

@@ -57,6 +57,15 @@ def test_validate_agrees(spinodal):
     assert {"train at infinity", "error at tau_opt", "drop by bulk 3", "tau_mem_3"} <= done.data["comparisons"].keys()
     table = spinodal("validate", "score", *POINT, "--d", "20,30", "--samples", 4)
     assert "Verdict: " in table.out
+    assert "inf." in table.out
+
+
+def test_one_size_is_not_extrapolated(spinodal):
+    """Nor is what it shows of finite d held against the theory without a word."""
+    found = spinodal("validate", "score", *POINT, "--d", "30", "--samples", 40)
+    assert "inf." not in found.out
+    assert "one d cannot tell" in " ".join(found.out.split())
+    assert "agrees." not in found.out.split("Verdict: ")[1][:8]
 
 
 @pytest.mark.parametrize(
