@@ -1,9 +1,10 @@
-"""Descent of ten thousand memories of the size of digits to their attractors, at several noise levels.
+"""Descent of ten thousand memories of the size of digits to their attractors, and the barriers between these.
 
     OPENBLAS_NUM_THREADS=2 python benchmarks/attractors.py [--repeats 1] [--write]
 
 Memories: scikit-learn's digits, pixels scaled to 0...1, drawn with replacement, plus noise of standard deviation 0.15.
-The floor is one pass of the softmax over all memories from all of them, measured in the same run.
+The floor is one pass of the softmax over all memories from all of them, measured in the same run; the barriers are what
+the command adds that takes time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import harness
 import numpy as np
 
 from numerics.diffusion.attractors import attractors
+from numerics.diffusion.barriers import barriers
 from numerics.diffusion.data import read_data
 from numerics.diffusion.energy import softmax
 from numerics.diffusion.memories import memories
@@ -24,8 +26,8 @@ HEAD = """# Attractors of 10,000 memories in 64 dimensions
 Digits with noise 0.15, from every memory to machine precision; medians. Made by
 `OPENBLAS_NUM_THREADS=2 python benchmarks/attractors.py --write`.
 
-| date | processor | sigma | attractors | wall (s) | CPU (s) | passes of softmax |
-|---|---|---|---|---|---|---|
+| date | processor | sigma | attractors | descent, wall (s) | CPU (s) | passes of softmax | barriers, wall (s) |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -37,21 +39,24 @@ def rows(repeats: int) -> Iterator[str]:
     known = memories(points)
     attractors(known, 0.5, starts=points[:50])  # compiles what has to be compiled
     for sigma in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0):
-        wall, cpu, floor = [], [], []
+        wall, cpu, floor, walls = [], [], [], []
         for _ in range(repeats):
             used = time.process_time()
             softmax(known, points, sigma)
             middle, between = time.perf_counter(), time.process_time()
             found = attractors(known, sigma)
-            wall.append(time.perf_counter() - middle)
+            end = time.perf_counter()
             cpu.append(time.process_time() - between)
+            barriers(known, found)
+            wall.append(end - middle)
+            walls.append(time.perf_counter() - end)
             floor.append(between - used)
         if not found.converged.all():
             raise SystemExit(f"{int((~found.converged).sum())} descents did not converge at sigma = {sigma:g}")
         seconds = float(np.median(cpu))
         yield (
             f"| {harness.processor()} | {sigma:g} | {len(found)} | {np.median(wall):.1f} | {seconds:.1f} "
-            f"| {seconds / float(np.median(floor)):.1f} |"
+            f"| {seconds / float(np.median(floor)):.1f} | {np.median(walls):.1f} |"
         )
 
 

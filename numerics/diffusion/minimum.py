@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from numerics.diffusion.curvature import half_inverse, half_spectrum, softest
 from numerics.diffusion.energy import Local, Weighted, combined, components, local, weighted
-from numerics.diffusion.memories import Memories, Progress
+from numerics.diffusion.memories import Memories, Progress, blocks
 
 __all__ = ["LONGEST", "QUARTIC", "End", "both_sides", "captures", "newton", "newton_together", "rounding_of"]
 
@@ -187,11 +187,13 @@ def _half(known: Memories, at: Weighted, b: int, sigma: float) -> Array:
     share = np.bincount(level, weights=at.w[b] * (known.squares + mean @ mean), minlength=_LEVELS + 1)
     light = np.cumsum(2.0 * share[::-1])[::-1] <= _LEFT_OUT * sigma**2
     heavy = np.flatnonzero(level < np.argmax(light)) if light[-1] else np.arange(known.K)
-    w = at.w[b, heavy]
-    d = known.points[heavy]
-    d -= w @ d / w.sum()
-    d *= np.sqrt(w)[:, None]
-    return np.asarray(np.eye(known.N) - d.T @ d / sigma**2)
+    half = np.eye(known.N)
+    for part in blocks(len(heavy), known.N):
+        d = known.points[heavy[part]]
+        d -= known.centre + mean
+        d *= np.sqrt(at.w[b, heavy[part]])[:, None] / sigma
+        half -= d.T @ d
+    return half
 
 
 def _inverse(half: Array) -> Array | None:
