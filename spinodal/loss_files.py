@@ -19,7 +19,7 @@ __all__ = ["KIND", "dataset", "restored"]
 
 KIND = "losses"
 _COLUMNS = ("train", "test", "score_error")
-_NUMBERS = ("error", "drop_error", "final")
+_NUMBERS = ("error", "drop_error", "score_error_error", "final")
 
 
 def dataset(found: Losses, head: Mapping[str, Any] | None = None) -> Dataset:

@@ -164,7 +164,8 @@ def losses(
         table(console, f"losses of {_heading(data)}", ("tau", "train", "test", "score error"), rows)
         console.print()
         drop = [(f"drop of the train loss by bulk {name}", value) for name, value in final["drop"].items()]
-        table(console, "", ("", ""), [*drop, *_times(data), ("error", f"{found.error:.1e}"), ("status", found.status)])
+        errors = [("error of losses", f"{found.error:.1e}"), ("of score errors", f"{found.score_error_error:.1e}")]
+        table(console, "", ("", ""), [*drop, *_times(data), *errors, ("status", found.status)])
         _files(console, written)
 
     return Answer(data, show)

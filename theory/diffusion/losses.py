@@ -64,8 +64,9 @@ class Losses:
         ``(1/d) E |s(x_t) - s*(x_t)|^2`` over the population.
     drop : dict of str to (n,) array
         By how much each bulk has lowered the train loss; together ``1 - train``.
-    error, drop_error : float
-        Largest estimated error of the losses, and of the parts of the drop (from how much their sum differs).
+    error, drop_error, score_error_error : float
+        Largest estimated error of the losses, of the parts of the drop (from how much their sum differs), and of the
+        score error, whose scale is 1/Delta times that of the losses.
     final : dict of str to float
         The same for tau -> infinity.
     status : Status
@@ -78,6 +79,7 @@ class Losses:
     drop: dict[str, Array]
     error: float
     drop_error: float
+    score_error_error: float
     final: dict[str, Any]
     status: Status
 
@@ -88,6 +90,7 @@ class Losses:
         return {**head, "drop": drop, "final": self.final} | {
             "error": self.error,
             "drop_error": self.drop_error,
+            "score_error_error": self.score_error_error,
             "status": self.status.value,
         }
 
@@ -139,17 +142,17 @@ class Training:
 
     def test(self, tau: Any) -> Array:
         """Test loss."""
-        return self._test(tau)[0]
+        return 1.0 + self._change(tau)[0]
 
     def score_error(self, tau: Any) -> Array:
         """Mean squared error of the score, per dimension."""
-        return (self.test(tau) - self.floor) / self.model.Delta
+        return self.untrained + self._change(tau)[0] / self.model.Delta
 
     @property
-    def floor(self) -> float:
-        """Test loss of the exact score, ``1 - Delta Tr (e^{-2t} Sigma + Delta)^{-1}/d``."""
-        Delta, law = self.model.Delta, self.model.population
-        return 1.0 - Delta * float(law.weights @ (1.0 / (math.exp(-2.0 * self.model.t) * law.eigenvalues + Delta)))
+    def untrained(self) -> float:
+        """Error of no score, ``Tr (e^{-2t} Sigma + Delta)^{-1}/d``; the exact score would gain Delta times it."""
+        law = self.model.population
+        return float(law.weights @ (1.0 / (math.exp(-2.0 * self.model.t) * law.eigenvalues + self.model.Delta)))
 
     @cached_property
     def _at_zero(self) -> tuple[float, float]:
@@ -166,12 +169,17 @@ class Training:
     @property
     def final_test(self) -> float:
         """Test loss for tau -> infinity."""
-        return 1.0 - 2.0 * self._at_zero[0] + self._at_zero[1] if self.model.learns else 1.0
+        return 1.0 + self.final_change
 
     @property
     def final_score_error(self) -> float:
         """Error of the score for tau -> infinity."""
-        return (self.final_test - self.floor) / self.model.Delta
+        return self.untrained + self.final_change / self.model.Delta
+
+    @property
+    def final_change(self) -> float:
+        """Test loss for tau -> infinity, less 1."""
+        return self._at_zero[1] - 2.0 * self._at_zero[0] if self.model.learns else 0.0
 
     @cached_property
     def _contour(self) -> tuple[Complex, Complex, Complex]:
@@ -193,18 +201,19 @@ class Training:
         z, one, _ = self._contour
         return np.asarray((-np.expm1(-k[:, None] * z) @ (one / z)).real)
 
-    def _test(self, tau: Any) -> tuple[Array, float]:
-        """Test loss, and its estimated error."""
+    def _change(self, tau: Any) -> tuple[Array, float]:
+        """Test loss less 1, which is of order Delta (the error of the score is free of its rounding), and its error."""
         k = np.atleast_1d(self.rate(tau))
         if not self.model.learns:
-            return np.ones(k.size), 0.0
+            return np.zeros(k.size), 0.0
         z, _, T = self._contour
         phi = -np.expm1(-k[:, None] * z) / z
         double, some = _between(phi, T, phi), phi[:, ::2]
         half = 4.0 * _between(some, T[::2, ::2], some)  # every other node is a rule of half the digits
         size = _between(np.abs(phi), np.abs(T), np.abs(phi))
-        error = np.abs(double - half) ** 2 / (1.0 + np.abs(double)) + np.abs(double.imag) + 4.0 * _EPS * size
-        return 1.0 - 2.0 * self._single(k) + double.real, float(error.max(initial=0.0))
+        scale = self.model.Delta + np.abs(double)
+        error = np.abs(double - half) ** 2 / scale + np.abs(double.imag) + 4.0 * _EPS * size
+        return double.real - 2.0 * self._single(k), float(error.max(initial=0.0))
 
     def slope(self, tau: Any) -> Array:
         """Derivative of the test loss in log tau."""
@@ -247,7 +256,8 @@ def losses(model: ScoreModel, tau: ArrayLike) -> Losses:
     if times.ndim != 1 or not (np.isfinite(times).all() and (times >= 0.0).all()):
         raise InvalidInput("tau holds negative or non-finite training times; give a list of numbers tau >= 0.")
     training = Training(model)
-    test, error = training._test(times)
+    change, error = training._change(times)
+    test = 1.0 + change
     train, drop = training.train(times), training.drops(times)
     missed = float(np.abs(1.0 - train - sum(drop.values(), np.zeros(times.size))).max(initial=0.0))
     final = {
@@ -256,8 +266,8 @@ def losses(model: ScoreModel, tau: ArrayLike) -> Losses:
         "score_error": training.final_score_error,
         "drop": {name: float(d[0]) for name, d in training.drops(math.inf).items()},
     }
-    score_error = (test - training.floor) / model.Delta
-    return Losses(times, train, test, score_error, drop, error, missed, final, Status.CONVERGED)
+    score_error = training.untrained + change / model.Delta
+    return Losses(times, train, test, score_error, drop, error, missed, error / model.Delta, final, Status.CONVERGED)
 
 
 def _between(left: Any, T: Any, right: Any) -> Any:

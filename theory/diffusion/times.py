@@ -290,7 +290,7 @@ def samples_needed(
 
     def excess(log_n: float) -> float:
         training = Training(replace(model, psi_n=math.exp(log_n)))
-        return training.final_test - 1.0
+        return training.final_change / model.Delta
 
     high = math.log(1e3 * max(1.0, psi_p))
     for _ in range(_STEPS):

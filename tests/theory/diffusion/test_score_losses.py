@@ -229,3 +229,15 @@ def test_refused_times(tau):
 def test_population_of_one_atom_twice_is_isotropic():
     one, two = ScoreModel(8, 3, 0.1, sigma=1.3), ScoreModel(8, 3, 0.1, sigma=Population.atoms([1.3, 1.3 * (1 + 1e-9)]))
     assert losses(one, [1.0, 1e3]).test == pytest.approx(losses(two, [1.0, 1e3]).test, abs=1e-8)
+
+
+def test_score_errors_keep_their_digits_as_the_noise_vanishes():
+    """What is learnt of the score is of the order of t, and 1 is not to be subtracted from it."""
+    found = [time_scales(ScoreModel(64, 8, t)) for t in (1e-8, 1e-12, 1e-16)]
+    limit = found[-1].score_error_opt
+    assert limit == pytest.approx(0.05563435249, abs=1e-11)
+    assert found[1].score_error_opt == pytest.approx(limit, rel=1e-10)
+    assert found[0].score_error_opt == pytest.approx(limit, abs=1e-8)
+    needed = [samples_needed(64.0, t=t) for t in (1e-8, 1e-12, 1e-16)]
+    assert needed[1:] == pytest.approx([needed[2]] * 2, rel=1e-10)
+    assert needed[0] == pytest.approx(needed[2], rel=1e-6)
