@@ -104,13 +104,17 @@ def read_archive(path: Path) -> dict[str, Any]:
 
 
 def write_archive(path: Path, records: Mapping[str, AnyRecord]) -> None:
-    """Write records without their per-sample values, which means and errors over samples make dispensable here."""
+    """Write records without their per-sample values, which means and errors over samples make dispensable here.
+
+    Values per place of a generalisation are kept: classes are compared by ranks.
+    """
     with reserved(path) as draft:
         draft.write_text("".join(_lines(records)), encoding="utf-8")
 
 
 def _lines(records: Mapping[str, AnyRecord]) -> Iterable[str]:
-    whole = {key: replace(record, values={}).to_json() for key, record in records.items()}
+    kept = {key: r if r.kind == "generalisation" else replace(r, values={}) for key, r in records.items()}
+    whole = {key: record.to_json() for key, record in kept.items()}
     folded = {key: _folded(data) for key, data in whole.items()}
     shared = _shared(list(folded.values()))
     yield _text({"shared": shared}) + "\n"

@@ -102,10 +102,10 @@ class Trial:
         for name, (least, most) in whole.items():
             what = "a number of training points" if name == "K" else "a whole number"
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least, most, what=what))
-        least = _LEAST * self.source.extent
-        if not least <= checked_sigma(self.noise) < self.highest / 4.0:
+        smallest = _LEAST * self.source.extent
+        if not smallest <= checked_sigma(self.noise) < self.highest / 4.0:
             raise InvalidInput(
-                f"sigma = {self.sigma} is not allowed; give the noise at which samples end, {least:g} <= sigma < "
+                f"sigma = {self.sigma} is not allowed; give the noise at which samples end, {smallest:g} <= sigma < "
                 f"{self.highest / 4.0:g} (a quarter of the noise at which they begin)."
             )
         for name in ("delta_m", "delta_s"):
@@ -266,15 +266,16 @@ def _places(x: Array, stored: Array | None, delta: float) -> NDArray[np.int64]:
 
 
 def _by_place(at: Probes, place: NDArray[np.int64]) -> dict[str, list[float | None]]:
-    """Measurements of every place: means over its samples, and the volume that all their trials saw."""
+    """Measurements of every place: means over its samples, and the volume that all their trials saw; to six digits."""
     count = np.bincount(place)
     rows = {"t_c": at.critical.t_c, "softest": at.curvature[:, 0], "curvature": at.curvature.mean(1)}
-    out: dict[str, list[float | None]] = {
-        what: (np.bincount(place, weights=values) / count).tolist() for what, values in rows.items()
-    }
-    volume = [logsumexp(at.log_volume[place == k]) - math.log(n) for k, n in enumerate(count)]
-    out["log_volume"] = [float(v) if math.isfinite(v) else None for v in volume]
-    return out
+    found = {what: np.bincount(place, weights=values) / count for what, values in rows.items()}
+    found["log_volume"] = np.array([logsumexp(at.log_volume[place == k]) - math.log(n) for k, n in enumerate(count)])
+    return {what: [_six(v) for v in values.tolist()] for what, values in found.items()}
+
+
+def _six(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _summary(at: Probes) -> dict[str, Measurement]:
