@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Along = Callable[[Array], tuple[Array, Array]]  # share of the way on every line -> energy, slope
 
-_HEAVY = 64  # memories at each end of a line that are summed over first
+_HEAVY = 128  # memories at each end of a line that are summed over first
 _POINTS, _HALVINGS = 17, 12  # shares of a line, and how often the place of the highest is bisected
 _MISSED = 1e-3  # of 1/beta: energy by which the heavy memories alone may be off
 
