@@ -50,3 +50,49 @@ def test_the_ridge_between_two_far_memories_of_unequal_weight_is_met():
     walls = barriers(known, attractors(known, 1.0))
     assert walls.exact.all()
     assert walls.saddles[0] == pytest.approx(exact, abs=1e-4)
+
+
+def flooded(known, found, sigma, side=200):
+    """Lowest climb from every attractor to another by flooding a grid over the plane, in units of 1/beta."""
+    axes = [
+        np.linspace(lo, hi, side)
+        for lo, hi in zip(*(np.stack([known.points.min(0) - sigma, known.points.max(0) + sigma])), strict=True)
+    ]
+    energy = energies(known, np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2), sigma)
+    seeds: dict[int, list[int]] = {}
+    for i, x in enumerate(found.points):
+        seeds.setdefault(int(np.abs(axes[0] - x[0]).argmin()) * side + int(np.abs(axes[1] - x[1]).argmin()), []).append(
+            i
+        )
+    parent = np.full(side * side, -1)
+    climb = np.full(len(found), np.inf)
+
+    def root(i):
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for cell in np.argsort(energy).tolist():
+        parent[cell] = cell
+        row, column = divmod(cell, side)
+        for r, c in ((row + dr, column + dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if dr or dc):
+            if 0 <= r < side and 0 <= c < side and parent[r * side + c] >= 0:
+                a, b = root(cell), root(r * side + c)
+                if a != b:
+                    here, there = seeds.get(a, []), seeds.get(b, [])
+                    for i in (here + there) if here and there else []:
+                        climb[i] = min(climb[i], energy[cell] - found.energy[i])
+                    parent[b] = a
+                    seeds[a] = here + there
+    return climb * beta_of(sigma)
+
+
+@pytest.mark.parametrize(("K", "sigma", "seed"), [(10, 0.3, 0), (30, 0.2, 1), (30, 0.35, 2), (80, 0.15, 3)])
+def test_barriers_are_the_lowest_of_a_flooded_plane(K, sigma, seed):
+    """The grid resolves climbs to a few hundredths; in none of these clouds is a lowest way missed."""
+    known = memories(np.random.default_rng(seed).standard_normal((K, 2)))
+    found = attractors(known, sigma)
+    walls = barriers(known, found)
+    np.testing.assert_allclose(walls.escape, flooded(known, found, sigma), rtol=0.03, atol=0.06)
+    assert walls.exact.mean() > 0.95
