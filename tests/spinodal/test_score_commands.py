@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -105,6 +108,18 @@ def test_refusals_are_one_sentence(spinodal, arguments, part):
     assert (done.code, done.out) == (2, "")
     assert part in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["spectrum", "losses", "times"])
+def test_nothing_is_loaded_that_is_not_asked_for(verb):
+    """What draws, compiles or derives takes longer to load than a spectrum to compute."""
+    code = f"""import sys
+from spinodal.cli import main
+main("{verb} score --psi-p 8 --psi-n 2 --t 0.1 --json".split())
+print(*[n for n in ("sympy", "numba", "xarray", "matplotlib", "pandas") if n in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == ""
 
 
 def test_help_lists_the_model(spinodal):
