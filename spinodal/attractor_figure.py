@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from numerics.diffusion.census import Census
@@ -86,7 +87,11 @@ def _barriers(axes: Axes, found: Census) -> None:
     _classes(axes, found, away, climb)
     axes.axvline(found.thresholds.delta_m, color="0.4", linestyle="--", linewidth=0.7, label=r"$\delta_m$")
     axes.axhline(found.depth, color="0.4", linestyle=":", linewidth=0.9, label="depth")
-    axes.set(xscale="log", yscale="log", ylim=(0.6 * floor, 2.0 * _TALLEST))
+    # Whole decades, labelled alone: labels between them would overlap.
+    shown = np.append(away, found.thresholds.delta_m)
+    decades = 10.0 ** np.array([np.floor(np.log10(0.8 * shown.min())), np.ceil(np.log10(1.2 * shown.max()))])
+    axes.set(xscale="log", yscale="log", xlim=decades, ylim=(0.6 * floor, 2.0 * _TALLEST))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="distance to the nearest memory", ylabel=r"barrier, in units of $1/\beta$")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
 
