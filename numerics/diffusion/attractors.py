@@ -239,12 +239,16 @@ def _descend(
         live = np.flatnonzero(~done)
         if not len(live):
             break
-        fine = at.isolated[live] | always
+        # The first pass shows which are isolated, and these are at rest already if it is exact.
+        fine = at.isolated[live] | always | (k == 0)
         found = _softmax_of_either(known, at.x[live], sigma, fine)
         at.cost += len(live)
         shift = found.mean - at.x[live]
-        uphill = found.energy > at.energy[live] + 1e-12 * np.abs(found.energy) + np.where(fine, *level)
+        rounding = 16.0 * _EPS * (np.linalg.norm(at.x[live], axis=1) + float(np.linalg.norm(known.centre)) + sigma)
         # A lengthened step that went uphill is taken back and replaced by the plain one, which cannot.
+        uphill = found.energy > at.energy[live] + 1e-12 * np.abs(found.energy) + np.where(fine, *level)
+        went, plain = (np.linalg.norm(v, axis=1) for v in (at.x[live] - before[live], before_shift[live]))
+        uphill &= went > (1.0 + 1e-6) * plain + rounding
         back = live[uphill]
         at.x[back] = before[back] + before_shift[back]
         good, shift = live[~uphill], shift[~uphill]
@@ -253,10 +257,9 @@ def _descend(
         at.isolated[good] = at.variance[good] <= _ISOLATED * sigma**2
         # In double precision from here on: an energy in single precision is no measure.
         at.energy[good] = np.where(at.isolated[good] & ~fine[~uphill], np.inf, found.energy[~uphill])
-        rounding = 16.0 * _EPS * (np.linalg.norm(at.x[good], axis=1) + float(np.linalg.norm(known.centre)) + sigma)
         ahead, longer = _ahead(at.x[good] - before[good], shift, before_shift[good], sigma)
         # What is nearly there is left to Newton, but for isolated memories, where a few more passes cost less.
-        done[good] = np.where(at.isolated[good], fine[~uphill] & (length <= rounding), ahead <= near * sigma)
+        done[good] = np.where(at.isolated[good], fine[~uphill] & (length <= rounding[~uphill]), ahead <= near * sigma)
         moving = ~done[good]
         before[good], before_shift[good] = at.x[good], shift
         at.x[good[moving]] += (shift * np.where(at.isolated[good] | (k < _PATIENCE), 1.0, longer)[:, None])[moving]

@@ -31,7 +31,6 @@ __all__ = [
     "components",
     "energies",
     "local",
-    "neighbourhoods",
     "participation",
     "scores",
     "softmax",
@@ -298,15 +297,6 @@ def participation(known: Memories, x: ArrayLike, sigma: float) -> Array:
     return out
 
 
-def neighbourhoods(known: Memories, x: Array, sigma: float) -> Iterator[NDArray[np.int64]]:
-    """Yield for every point (B, N) the memories whose weight is not negligible, found in blocks of points."""
-    for rows in blocks(len(x), known.K):
-        exponent, _ = _exponents(known, x[rows], checked_sigma(sigma))
-        exponent -= exponent.max(1)[:, None]
-        for row in exponent:
-            yield np.flatnonzero(row > -_NEGLIGIBLE)
-
-
 def local(known: Memories, x: Array, sigma: float, chosen: NDArray[np.int64] | None = None) -> Local:
     """Energy, weights and mean shift at one point (N,).
 
@@ -318,7 +308,8 @@ def local(known: Memories, x: Array, sigma: float, chosen: NDArray[np.int64] | N
     point = np.asarray(x, dtype=np.float64)
     beta = beta_of(sigma)
     if chosen is None:
-        chosen = next(neighbourhoods(known, checked_points(known, point[None, :]), sigma))
+        exponent, _ = _exponents(known, checked_points(known, point[None, :]), sigma)
+        chosen = np.flatnonzero(exponent[0] > exponent.max() - _NEGLIGIBLE)
     square = np.empty(len(chosen))
     parts = blocks(len(chosen), known.N, limit=BLOCK // 4)
     for rows in parts:

@@ -19,11 +19,11 @@ from numerics.diffusion.curvature import half_inverse, half_spectrum, softest
 from numerics.diffusion.energy import Local, Weighted, combined, components, local, weighted
 from numerics.diffusion.memories import Memories, Progress, blocks
 
-__all__ = ["LONGEST", "QUARTIC", "End", "both_sides", "captures", "newton", "newton_together", "rounding_of"]
+__all__ = ["QUARTIC", "End", "both_sides", "captures", "newton", "newton_together"]
 
 Array = NDArray[np.float64]
 
-LONGEST = 0.5  # of one step, in units of sigma
+_LONGEST = 0.5  # of one step, in units of sigma
 QUARTIC = 1e-4  # resolution at a bifurcation, in units of sigma
 _FLAT = 1e-9  # half the curvature that counts as none
 _AWAY = 1e-3  # step off a saddle, in units of sigma
@@ -80,7 +80,7 @@ def _group(known: Memories, sigma: float, start: Array) -> list[End | None]:
         for at in weighted(known, x[live], sigma):
             which = live[at.rows]
             norm = np.linalg.norm(at.shift, axis=1)
-            rounding = _rounding(known, x[which], at, sigma)
+            rounding = _rounding_together(known, x[which], at, sigma)
             level = 1e-12 * (sigma**2 + np.abs(at.energy))
             fine = (at.energy <= energy[which] + level) & (norm <= np.maximum(0.5 * length[which], rounding))
             last = length[which]
@@ -171,7 +171,7 @@ def _contracting(weight: Array, far: Array, largest: float, reach: float) -> flo
     return 0.99 * best
 
 
-def _rounding(known: Memories, x: Array, at: Weighted, sigma: float) -> Array:
+def _rounding_together(known: Memories, x: Array, at: Weighted, sigma: float) -> Array:
     """Rounding of shifts that are formed with exponents seen from the centre, (b,)."""
     reach = np.linalg.norm(x - known.centre, axis=1)
     spread = np.sqrt(at.variance)
@@ -249,11 +249,11 @@ def newton(
     anchor = x  # where the memories that matter were found
     low = 1.0
     for _ in range(max_steps):
-        length, rounding = float(np.linalg.norm(here.shift)), rounding_of(x, here)
+        length, rounding = float(np.linalg.norm(here.shift)), _rounding_alone(x, here)
         positive = half_inverse(known, x, sigma, here)
         if positive is not None:
             step, low = positive
-            step = step * min(1.0, LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300))
+            step = step * min(1.0, _LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300))
         else:
             values, directions = half_spectrum(known, x, sigma, here)
             low = float(values[0])
@@ -274,7 +274,7 @@ def newton(
             if not _better(there, here, s2):
                 break
         x, here, chosen = trial, there, there.chosen
-    length, rounding = float(np.linalg.norm(here.shift)), rounding_of(x, here)
+    length, rounding = float(np.linalg.norm(here.shift)), _rounding_alone(x, here)
     error = (length + rounding) / low if low > _FLAT else QUARTIC * sigma
     converged = length <= 100.0 * rounding and low > -_FLAT
     return End(x, here.energy, length, error, 2.0 * low, abs(low) <= _FLAT, converged)
@@ -291,9 +291,9 @@ def _newton_step(shift: Array, values: Array, directions: Array, sigma: float) -
     """Step by the inverse of half the Hessian with its eigenvalues taken positive, at most sigma/2 long."""
     parts = directions.T @ shift
     length = float(np.linalg.norm(shift))
-    floor = max(_FLAT, length / (LONGEST * sigma) * 1e-2)
+    floor = max(_FLAT, length / (_LONGEST * sigma) * 1e-2)
     step = directions @ (parts / np.maximum(np.abs(values), floor)) + (shift - directions @ parts)
-    return np.asarray(step * min(1.0, LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300)))
+    return np.asarray(step * min(1.0, _LONGEST * sigma / max(float(np.linalg.norm(step)), 1e-300)))
 
 
 def _better(there: Local, here: Local, s2: float) -> bool:
@@ -305,6 +305,6 @@ def _better(there: Local, here: Local, s2: float) -> bool:
     return there.energy <= here.energy + level and nearer
 
 
-def rounding_of(x: Array, here: Local) -> float:
+def _rounding_alone(x: Array, here: Local) -> float:
     """Size of the mean shift that is rounding."""
     return 4.0 * float(np.finfo(float).eps) * (float(np.linalg.norm(x)) + here.spread)

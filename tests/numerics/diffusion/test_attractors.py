@@ -141,6 +141,15 @@ def test_every_start_ends_where_plain_mean_shift_takes_it(data, sigma):
     np.testing.assert_allclose(found.points[found.start], plain(data, sigma), atol=1e-5 * sigma)
 
 
+@pytest.mark.parametrize("sigma", [0.15, 0.3, 0.5, 1.0])
+def test_isolated_memories_are_at_rest_after_few_passes(sigma):
+    """Energies that differ by rounding must not send a plain step back for ever."""
+    data = 5.0 + np.random.default_rng(2).standard_normal((400, 30)) * np.linspace(0.3, 1.0, 30)
+    found = attractors(memories(data), sigma)
+    assert found.converged.all()
+    assert found.passes < 12
+
+
 @pytest.mark.parametrize("sigma", [0.6, 0.8, 1.0])
 def test_mean_shift_contracts_where_a_minimum_captures(sigma):
     """On the surface of the ball, the whole Hessian of mean shift is below one, and every step leads nearer."""
