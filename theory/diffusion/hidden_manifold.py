@@ -65,6 +65,15 @@ def _solved(problem: Problem, x: Array, parameter: float, *, last: bool) -> Root
     return found if found.converged.all() else None
 
 
+def _to_log(x: Array) -> Array:
+    """(m, r, V) to (m, r, log V): V is tiny where the others are pinned to the planted pattern."""
+    return np.array([x[0], x[1], math.log(x[2])])
+
+
+def _from_log(x: Array) -> Array:
+    return np.array([x[0], x[1], math.exp(min(float(x[2]), 50.0))])
+
+
 class HiddenManifold:
     """The replica-symmetric cumulant function of a hidden manifold; saddle points once found are kept.
 
@@ -108,17 +117,21 @@ class HiddenManifold:
         )
 
     def _equations(self, x: Array, lam: float, level: int) -> tuple[Array, Array]:
-        """Residual (3,), its derivatives (3, 4) in (m, r, V, lambda)."""
-        a, g, V = self._averages(tuple(map(float, x)), lam, level), self.gamma, float(x[2])
-        known = 1.0 - a.C / g  # solved for V: V (1 - C/gamma) - 1 would multiply the rounding of C by 1/gamma
-        f = np.array([x[0] - a.A / g, x[1] - V * V * a.B / g, V - 1.0 / known])
-        d = np.stack([-a.dA / g, -V * V * a.dB / g, -a.dC / (g * known**2)])
-        d[[0, 1, 2], [0, 1, 2]] += 1.0
+        """Residual (3,), its derivatives (3, 4) in (m, r, log V, lambda); NaN where a predictor has left the domain."""
+        at = _from_log(x[:3])
+        a, g, V = self._averages(tuple(map(float, at)), lam, level), self.gamma, float(at[2])
+        known = 1.0 - a.C / g
+        if known <= 0.0:
+            return np.full(3, np.nan), np.full((3, 4), np.nan)
+        f = np.array([x[0] - a.A / g, x[1] - V * V * a.B / g, x[2] + math.log(known)])
+        d = np.stack([-a.dA / g, -V * V * a.dB / g, -a.dC / (g * known)])
         d[1, 2] -= 2.0 * V * a.B / g
+        d[:, 2] *= V
+        d[[0, 1, 2], [0, 1, 2]] += 1.0
         return f, d
 
     def problem(self, level: int, *, finer: bool = True) -> Problem:
-        """The saddle-point equations: x = (m, r, V), p = (lambda,)."""
+        """The saddle-point equations: x = (m, r, log V), p = (lambda,)."""
 
         def linearise(x: Array, p: Array) -> Linearised:
             both = [self._equations(row, float(q[0]), level) for row, q in zip(x, p, strict=True)]
@@ -128,15 +141,15 @@ class HiddenManifold:
         return Problem(
             residual=lambda x, p: linearise(x, p).residual,
             linearise=linearise,
-            lower=np.array([-np.inf, 0.0, 1e-14]),
-            upper=np.array([np.inf, np.inf, np.inf]),
+            lower=np.array([-np.inf, 0.0, -30.0]),
+            upper=np.array([np.inf, np.inf, 30.0]),
             refined=self.problem(level + 1, finer=False) if finer else None,
-            names=("m", "r", "V"),
+            names=("m", "r", "log V"),
             parameter_names=("lambda",),
         )
 
     def extended(self, level: int, wanted: str, *, finer: bool = True) -> Problem:
-        """The same with a fourth equation for lambda: x = (m, r, V, lambda), p = (value,).
+        """The same with a fourth equation for lambda: x = (m, r, log V, lambda), p = (value,).
 
         `wanted` is 'slope', ``zeta' = value`` (saturation), or 'rate', ``lambda zeta' - zeta = value`` (condensation).
         """
@@ -155,21 +168,23 @@ class HiddenManifold:
         return Problem(
             residual=lambda x, p: linearise(x, p).residual,
             linearise=linearise,
-            lower=np.array([-np.inf, 0.0, 1e-14, 0.0]),
-            upper=np.full(4, np.inf),
+            lower=np.array([-np.inf, 0.0, -30.0, 0.0]),
+            upper=np.array([np.inf, np.inf, 30.0, np.inf]),
             refined=self.extended(level + 1, wanted, finer=False) if finer else None,
-            names=("m", "r", "V", "lambda"),
+            names=("m", "r", "log V", "lambda"),
             parameter_names=(wanted,),
         )
 
     def _fourth(self, x: Array, lam: float, level: int, wanted: str) -> tuple[float, Array]:
-        """Left side of the fourth equation and its derivatives in (m, r, V, lambda)."""
-        m, r, V = map(float, x)
+        """Left side of the fourth equation and its derivatives in (m, r, log V, lambda)."""
+        m, r, V = map(float, _from_log(x))
         a, g = self._averages((m, r, V), lam, level), self.gamma
+        by_log = np.array([1.0, 1.0, V, 1.0])
         if wanted == "slope":
-            return a.slope, a.d_slope
+            return a.slope, a.d_slope * by_log
         gradient = (-g * m + a.A, 0.5 * (g * (1.0 / V - 1.0) + a.C), 0.5 * (g * (1.0 / V - 1.0 - r / V**2) + a.C + a.B))
-        return lam * a.slope - self._value(x, lam, level).value, lam * a.d_slope - np.array([*gradient, 0.0])
+        value = self._value(np.array([m, r, V]), lam, level).value
+        return lam * a.slope - value, (lam * a.d_slope - np.array([*gradient, 0.0])) * by_log
 
     def _value(self, x: Array, lam: float, level: int) -> Cumulant:
         """zeta and zeta' at order parameters, on one rule."""
@@ -183,14 +198,15 @@ class HiddenManifold:
     def _polished(self, x: Array, lam: float) -> Saddle:
         """Newton on finer and finer rules until the error is at rounding."""
         for level in range(FIRST, LAST):
-            found = _solved(self.problem(level), x, lam, last=level == LAST - 1)
+            found = _solved(self.problem(level), _to_log(x), lam, last=level == LAST - 1)
             if found is None:
                 continue
-            x = found.x[0]
+            x = _from_log(found.x[0])
             one, two = (self._value(x, lam, k) for k in (level, level + 1))
             # zeta is stationary in x, so that only its quadrature counts; its slope is not.
             error = abs(one.value - two.value) + two.error + self.act.error * lam * abs(two.slope)
-            linear = np.abs(self._averages(tuple(map(float, x)), lam, level).d_slope[:3]) @ found.error[0]
+            moved = found.error[0] * [1.0, 1.0, x[2]]
+            linear = np.abs(self._averages(tuple(map(float, x)), lam, level).d_slope[:3]) @ moved
             slope_error = abs(one.slope - two.slope) + two.slope_error + float(linear)
             if error <= TARGET * (1.0 + abs(two.value)) and slope_error <= 10.0 * TARGET * (1.0 + abs(two.slope)):
                 break
@@ -226,7 +242,7 @@ class HiddenManifold:
         if lam < 1.2 * start.lam:
             return start.x
         branch = trace(
-            self.problem(0), start.x, [start.lam], 0, towards=1, span=(0.5 * start.lam, lam), largest_step=0.4
+            self.problem(0), _to_log(start.x), [start.lam], 0, towards=1, span=(0.5 * start.lam, lam), largest_step=0.4
         )
         if branch.stopped is not StopReason.SPAN_END or branch.parameter[-1] < lam:
             raise NotConverged(
@@ -235,7 +251,7 @@ class HiddenManifold:
             )
         log = np.log(branch.parameter[-2:])
         w = (math.log(lam) - log[0]) / (log[1] - log[0])
-        return np.asarray((1 - w) * branch.x[-2] + w * branch.x[-1])
+        return _from_log((1 - w) * branch.x[-2] + w * branch.x[-1])
 
     def saturation(self, slope: float) -> Root:
         """The lambda at which zeta' is `slope`.
@@ -298,20 +314,22 @@ class HiddenManifold:
     def _lambda_where(self, wanted: str, value: float) -> Root:
         """Follow the saddle point in lambda until the fourth equation is passed, then solve all four."""
         start = self.at(self._start)
-        x = np.append(start.x, self._start)
-        if self._fourth(start.x, self._start, 0, wanted)[0] < value:
+        first = _to_log(start.x)
+        x = np.append(first, self._start)
+        if self._fourth(first, self._start, 0, wanted)[0] < value:
             branch = trace(
                 self.problem(0),
-                start.x,
+                first,
                 [self._start],
                 0,
                 towards=1,
                 span=(0.5 * self._start, 1e3),
                 stop=lambda x, lam: self._fourth(x, lam, 0, wanted)[0] > value,
+                events={wanted: lambda x, p: self._fourth(x, float(p[0]), 0, wanted)[0] - value},
             )
-            if branch.stopped is not StopReason.EVENT:
+            if not branch.special:
                 return Root(None, None, Status.NO_SOLUTION)
-            x = np.append(branch.x[-1], branch.parameter[-1])
+            x = np.append(branch.special[0].x, branch.special[0].parameter)
         for level in range(FIRST, LAST):
             found = _solved(self.extended(level, wanted), x, value, last=level == LAST - 1)
             if found is None:
@@ -320,7 +338,7 @@ class HiddenManifold:
             if error <= TARGET * (1.0 + x[3]):
                 break
         lam = float(x[3])
-        self._known.setdefault(lam, self._polished(x[:3], lam))
+        self._known.setdefault(lam, self._polished(_from_log(x[:3]), lam))
         return Root(lam, error, Status.CONVERGED)
 
 

@@ -175,6 +175,8 @@ class WeakPatterns:
     def _equations(self, at: Array, level: int) -> tuple[Array, Array]:
         """Residuals (6,) and their derivatives (6, 6) in (c, r, V, R, s, lambda)."""
         c, r, V, R, s, _ = map(float, at)
+        if not (V > 0.0 and R > 0.0):  # a predictor that has left the domain
+            return np.full(6, np.nan), np.full((6, 6), np.nan)
         a, g = self._averages(at, level), self.gamma
         A, B, C, U, phi, slope = a.mean.tolist()
         dA, dB, dC, dU, d_phi, d_slope = a.derivative
@@ -220,7 +222,8 @@ class WeakPatterns:
         return Problem(
             residual=lambda x, p: linearise(x, p).residual,
             linearise=linearise,
-            lower=np.array([-np.inf, 0.0, 1e-14, 1e-9, 0.0, 0.0])[:unknowns],
+            interior=lambda x, p: x[:, 2:3] - 1e-14,  # bounds have slack
+            lower=np.array([-np.inf, 0.0, 0.0, 1e-9, 0.0, 0.0])[:unknowns],
             upper=np.full(unknowns, np.inf),
             refined=self.problem(unknowns, level + 1, finer=False) if finer else None,
             names=names[:unknowns],
