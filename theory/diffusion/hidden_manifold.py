@@ -46,6 +46,7 @@ __all__ = ["HiddenManifold", "hidden_manifold"]
 Array = NDArray[np.float64]
 FIRST, LAST = 2, 7  # levels of the quadrature on which roots are polished
 TARGET = 1e-12
+PINNED = -28.0  # log V below which the others are the planted pattern
 START = 0.02  # lambda from which saddle points are followed, at most
 
 
@@ -324,7 +325,7 @@ class HiddenManifold:
                 0,
                 towards=1,
                 span=(0.5 * self._start, 1e3),
-                stop=lambda x, lam: self._fourth(x, lam, 0, wanted)[0] > value,
+                stop=lambda x, lam: x[2] < PINNED or self._fourth(x, lam, 0, wanted)[0] > value,
                 events={wanted: lambda x, p: self._fourth(x, float(p[0]), 0, wanted)[0] - value},
             )
             if not branch.special:

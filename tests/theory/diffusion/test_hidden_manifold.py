@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import log_ndtr
 
 from theory.diffusion.constants import gaussian_constants
 from theory.diffusion.hidden_manifold import HiddenManifold, hidden_manifold
@@ -113,6 +115,29 @@ def test_slope_and_condensation_are_consistent():
 def test_more_latent_directions_more_capacity_and_less_than_the_sphere():
     loads = [capacity(hidden_manifold(g), 0.3).alpha_1 for g in (0.2, 1.0, 10.0)]
     assert loads == sorted(loads)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 5.0])
+def test_signs_tend_to_the_version_space_of_a_perceptron(gamma):
+    """lambda -> infinity: a sign pattern repeats itself with the volume of the latent vectors that give it.
+
+    That is the entropy of a perceptron taught N examples by one of D weights, Bayes-optimal:
+    ``max_q (gamma/2)(log(1 - q) + q) + 2 E H log H`` with ``H = H(x sqrt(q/(1-q)))``.
+    """
+    x, w = np.polynomial.hermite_e.hermegauss(200)
+    w = w / w.sum()
+
+    def loss(q):
+        log_h = log_ndtr(-math.sqrt(q / (1 - q)) * x)
+        return -0.5 * gamma * (math.log1p(-q) + q) - 2 * float(w @ (np.exp(log_h) * log_h))
+
+    best = minimize_scalar(loss, bounds=(1e-6, 1 - 1e-6), method="bounded", options={"xatol": 1e-9})
+    law = HiddenManifold(gamma, np.sign)
+    at = law.at(16.0)
+    assert 16.0 - at.cumulant.value == pytest.approx(best.fun, abs=1e-11)
+    assert at.x[0] == pytest.approx(best.x, abs=1e-6)
+    assert at.replicon > 0
+    assert law.largest_slope() == 1.0
 
 
 @pytest.mark.slow
