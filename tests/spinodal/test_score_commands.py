@@ -83,11 +83,14 @@ def test_data_and_activation_from_files(spinodal, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("spectrum", "score", "--psi-p", 0, "--psi-n", 8, "--t", 0.1), "0 < psi_p"),
+        (("spectrum", "score", "--psi-p", 0, "--psi-n", 8, "--t", 0.1), "psi_p > 0"),
         (("spectrum", "score", "--psi-p", 64, "--psi-n", "x", "--t", 0.1), "give a number"),
         (("spectrum", "score", "--psi-p", 64, "--psi-n", 8), "--t"),
-        (("spectrum", "score", *POINT[:4], "--t", 0), "0 < t"),
-        (("spectrum", "score", *POINT[:4], "--t", 1e3), "t < 350"),
+        (("spectrum", "score", *POINT[:4], "--t", 0), "t > 0"),
+        (("spectrum", "score", *POINT[:4], "--t", 1e-26), "1e-20 <= t"),
+        (("spectrum", "score", *POINT[:4], "--t", 20), "leaves nothing of the data"),
+        (("times", "score", "--psi-p", 1e11, "--psi-n", 8, "--t", 0.01), "psi_p <= 1e+07"),
+        (("spectrum", "score", *POINT[:4], "--t", 1e3), "t <= 350"),
         (("spectrum", "score", *POINT, "--sigma", "-1"), "not positive"),
         (("spectrum", "score", *POINT, "--sigma", "no.npy"), "neither a number nor a file"),
         (("spectrum", "score", *POINT, "--activation", "tan"), "did you mean 'tanh'"),

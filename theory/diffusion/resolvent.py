@@ -42,11 +42,12 @@ __all__ = ["Curve", "Levels", "ScoreModel"]
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_PARAMETERS = {  # and the largest allowed
-    "psi_p": ("features per dimension", 1e12),
-    "psi_n": ("samples per dimension", 1e12),
-    "t": ("the diffusion time", 350.0),
+_PARAMETERS = {  # and where double precision resolves all bulks
+    "psi_p": ("features per dimension", 1e-6, 1e7),
+    "psi_n": ("samples per dimension", 1e-6, 1e10),
+    "t": ("the diffusion time", 1e-20, 350.0),
 }
+_DROWNED = 1e-14  # power of the signal over that of the noise in the pre-activation
 _FAR = 30.0  # start of a continuation, in upper bounds of the spectrum
 _FACTOR = 0.15  # of the distance from the axis in one step
 _NEAR = 1e-9  # distance from the axis, in units of |x|, below which a step ends on it
@@ -124,14 +125,22 @@ class ScoreModel:
     sigma: Any = field(default=1.0, repr=False)
 
     def __post_init__(self) -> None:
-        for name, (meaning, most) in _PARAMETERS.items():
+        for name, (meaning, least, most) in _PARAMETERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < most:
+            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < math.inf:
+                raise InvalidInput(f"{name} = {value} is not allowed; give {meaning} as a number {name} > 0.")
+            if not least <= float(value) <= most:
                 raise InvalidInput(
-                    f"{name} = {value} is not allowed; give {meaning} as a number with 0 < {name} < {most:g}."
+                    f"{name} = {value} is beyond what double precision resolves; give {meaning} with "
+                    f"{least:g} <= {name} <= {most:g}."
                 )
         object.__setattr__(self, "activation", activation(self.activation))
         object.__setattr__(self, "sigma", population(self.sigma))
+        if math.exp(-2.0 * self.t) * self.population.sigma2 < _DROWNED:
+            raise InvalidInput(
+                f"t = {self.t} leaves nothing of the data: its variance is {self.population.sigma2:g} e^(-2t) under "
+                f"noise of variance 1; give a smaller t, so that it is above {_DROWNED:g}."
+            )
 
     @property
     def population(self) -> Population:

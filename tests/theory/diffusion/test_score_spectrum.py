@@ -344,9 +344,18 @@ def test_refused_models(bad):
 
 
 def test_missing_bulks_are_not_silent():
-    """Where the signal is below rounding no edge of the noise's bulk is found; then there is no answer."""
+    """Where a bulk is narrower than rounding no edge of it is found; then there is no answer."""
     with pytest.raises(NotConverged, match="instead of 1"):
-        bulks(ScoreModel(64, 8, 20.0))
+        bulks(ScoreModel(1e-6, 1e-4, 0.01))
+
+
+@pytest.mark.parametrize("bad", [(1e8, 8, 0.1), (64, 1e11, 0.1), (1e-9, 8, 0.1), (64, 8, 1e-26), (64, 8, 400.0)])
+def test_what_double_precision_does_not_resolve_is_refused(bad):
+    with pytest.raises(InvalidInput, match="double precision"):
+        ScoreModel(*bad)
+    with pytest.raises(InvalidInput, match="nothing of the data"):
+        ScoreModel(64, 8, 20.0)
+    assert bulks(ScoreModel(64, 8, 20.0, "tanh", 1e10)).bulks  # its signal is not lost
 
 
 @pytest.mark.parametrize("sigma", [np.ones((2, 2, 2)), [1e300, 1.0], [1e-300]])
