@@ -307,7 +307,13 @@ def _judged(comparisons: dict[str, Comparison], edges: list[dict[str, Any]]) -> 
         verdict = "disagrees"
     elif seen:
         verdict = "underpowered"
-    elif any(name in by["underpowered"] for name in _DECISIVE):
+    elif any(name in by["underpowered"] for name in _DECISIVE) or _undecided(comparisons):
         verdict = "underpowered"
         told.append("give more samples or larger d")
     return verdict, f"{'; '.join(told)}."
+
+
+def _undecided(comparisons: dict[str, Comparison]) -> bool:
+    """Whether no time scale at all could be decided, whatever the losses say."""
+    scales = [c.verdict for name, c in comparisons.items() if name.startswith("tau_")]
+    return bool(scales) and "agrees" not in scales

@@ -3,9 +3,9 @@ r"""Time scales of a score model's training, and its phase diagram in samples, f
 A mode of eigenvalue l relaxes on ``psi_p/(2 Delta l)``.  The scales are those of edges of the spectrum, solved for:
 
     tau_gen      slowest population mode (lower edge of bulk 2): the score is learnt, independently of n,
-    tau_mem_1    fastest noise mode (upper edge of bulk 1): the test loss starts to rise, in proportion to n,
+    tau_mem_1    fastest noise mode (upper edge of bulk 1): samples begin to be memorised, in proportion to n,
     tau_mem_3    fastest hidden mode (upper edge of bulk 3): the train loss collapses, in proportion to n as well,
-    tau_opt      minimum of the test loss (early stopping).
+    tau_opt      minimum of the test loss (early stopping); for finite n population modes overfit before tau_mem_1.
 
 With ``n*`` the number of samples above which even infinite training leaves a score better than none, the regions are
 underfit (tau < tau_gen), architecture (n > n*: too few features to memorise), dynamics (tau < tau_mem_1: not yet), and
@@ -157,6 +157,9 @@ def time_scales(model: ScoreModel | Training) -> TimeScales:
     model = training.model
     spectrum, values, reasons = training.spectrum, _edge_times(training), dict[str, str]()
     for name in (name for name, value in values.items() if value is None):
+        if not model.learns:
+            reasons[name] = "nothing is learnt"
+            continue
         held = [b for b in spectrum.bulks if _OF[name] in b.kinds]
         others = sorted({_KINDS[k] for b in held for k in b.kinds if k != _OF[name]})
         what = f"are merged with {' and '.join(others)} modes" if held else "do not exist"
@@ -179,7 +182,7 @@ def time_scales(model: ScoreModel | Training) -> TimeScales:
 
 
 def _edge_times(training: Training) -> dict[str, float | None]:
-    """Time scales of the edges; None where the modes do not exist or are merged with others."""
+    """Time scales of the edges; None where the modes do not exist, are merged with others, or are never excited."""
     model, spectrum = training.model, training.spectrum
     alone = spectrum.of_kind(3)
     hidden = alone if len(alone) == sum(3 in b.kinds for b in spectrum.bulks) else ()
@@ -190,7 +193,7 @@ def _edge_times(training: Training) -> dict[str, float | None]:
         "tau_mem_3_last": hidden[0].low if hidden else None,
     }
     unit = model.psi_p / (2.0 * model.Delta)
-    return {name: None if edge is None else unit / edge for name, edge in edges.items()}
+    return {name: None if edge is None or not model.learns else unit / edge for name, edge in edges.items()}
 
 
 def _lowest(training: Training) -> float | None:

@@ -149,6 +149,9 @@ def test_exact_score_is_the_floor():
 def test_even_activation_learns_nothing():
     found = losses(ScoreModel(8, 2, 0.1, lambda x: x * x), [0.0, 1.0, 1e6])
     assert found.train.tolist() == found.test.tolist() == [1.0, 1.0, 1.0]
+    scales = time_scales(ScoreModel(8, 2, 0.1, lambda x: x * x))
+    assert scales.tau_gen is scales.tau_mem_1 is scales.tau_opt is None
+    assert set(scales.reasons.values()) == {"nothing is learnt"}
 
 
 def test_time_scales_in_print():
