@@ -378,7 +378,8 @@ def _load(law: Ensemble, lam: float, m: float) -> tuple[float, float, bool, Root
     if lam > law.largest_lambda:
         raise _out_of_table(law)
     c = law.cumulant(lam)
-    if c.slope > m:  # a query that overlaps with everything at least as much: the maximum is at lambda = 0
+    # A query that overlaps with everything at least as much: the maximum is at lambda = 0.
+    if c.slope - c.slope_error > m + 4.0 * EPS:
         return 0.0, c.error, True, at
     if m == 1.0 and law.gap is not None:
         gap = law.gap(lam)

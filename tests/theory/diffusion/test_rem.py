@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from theory.diffusion.overlap_laws import BINARY, GAUSSIAN, SPHERE, Ensemble, ensemble
-from theory.diffusion.rem import capacity, condensation, increasing_root, noise, rate, smallest_overlap
+from theory.diffusion.overlap_laws import BINARY, GAUSSIAN, SPHERE, Cumulant, Ensemble, ensemble
+from theory.diffusion.rem import _load, capacity, condensation, increasing_root, noise, rate, smallest_overlap
 from theory.errors import InvalidInput, NotConverged
 from theory.problem import Status
 
@@ -152,6 +152,14 @@ def test_patterns_with_a_mean_overlap_everything():
     shifted = Ensemble.from_functions("shifted", lambda l: 0.3 * l + 0.5 * l * l)
     assert capacity(shifted, 1.0, overlap=0.2).alpha_1 == 0.0
     assert capacity(shifted, 5.0).alpha_1 == pytest.approx(0.49 / 2, rel=1e-10)
+
+
+def test_a_slope_of_one_to_rounding_is_no_overlap_with_everything():
+    def cumulant(lam):  # signs at large lambda, with the slope rounded up
+        return Cumulant(lam - math.log(2), 1.0 + 2e-15, 1e-14, 4e-15)
+
+    law = Ensemble("rounded", cumulant, largest_overlap=1.0, equal_norms=True)
+    assert _load(law, 40.0, 1.0)[0] == pytest.approx(math.log(2), abs=1e-13)
 
 
 @pytest.mark.parametrize(
