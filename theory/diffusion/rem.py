@@ -390,9 +390,8 @@ def _load(law: Ensemble, lam: float, m: float) -> tuple[float, float, bool, Root
 def _all_patterns(law: Ensemble, lam: float, m: float, load: float, error: float) -> AllPatterns:
     """Load up to which the weakest pattern, too, is retrieved."""
     if m < 1.0:
-        return AllPatterns(
-            None, None, "the capacity of all patterns is that of undisturbed queries; leave the overlap at 1"
-        )
+        remark = "the capacity of all patterns is that of undisturbed queries; leave the overlap at 1"
+        return AllPatterns(None, None, remark)
     if law.equal_norms:
         return AllPatterns(load, error)
     if law.all_patterns is None:

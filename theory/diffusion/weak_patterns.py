@@ -168,9 +168,13 @@ class WeakPatterns:
 
     def _exponent(self, at: Array, level: int) -> float:
         """Lambda(s, lambda) at order parameters."""
+        return self._entropy(at) + self._averages(at, level).log_mass
+
+    def _entropy(self, at: Array) -> float:
+        """Its part that does not know the activation."""
         c, r, V, R, s, _ = map(float, at)
-        entropy = math.log(R) + (s - 1.0) * math.log(V) + math.log(V + s * r) - R - s * (c * c * R + r + V) + 1.0 + s
-        return 0.5 * self.gamma * entropy + self._averages(at, level).log_mass
+        volume = math.log(R) + (s - 1.0) * math.log(V) + math.log(V + s * r)
+        return 0.5 * self.gamma * (volume - R - s * (c * c * R + r + V) + 1.0 + s)
 
     def _equations(self, at: Array, level: int) -> tuple[Array, Array]:
         """Residuals (6,) and their derivatives (6, 6) in (c, r, V, R, s, lambda)."""
@@ -182,7 +186,7 @@ class WeakPatterns:
         dA, dB, dC, dU, d_phi, d_slope = a.derivative
         W, known = V + s * r, 1.0 - C / g
         q = c * c * R + r + V
-        energy = 0.5 * g * (math.log(R) + (s - 1.0) * math.log(V) + math.log(W) - R - s * q + 1.0 + s) + a.log_mass
+        exponent = self._entropy(at) + a.log_mass
         by_s = 0.5 * g * (math.log(V) + r / W - q + 1.0) + phi
         f = np.array(
             [
@@ -190,7 +194,7 @@ class WeakPatterns:
                 r - V * W * B / g,
                 V - 1.0 / known,
                 R * (1.0 + s * c * c) - 1.0 - (U / R - 1.0) / g,
-                (1.0 + s) * by_s - energy,
+                (1.0 + s) * by_s - exponent,
                 slope,
             ]
         )
