@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.diffusion.energy import energies, softmax, weighted
+from numerics.diffusion.energy import components, energies, weighted
 from numerics.diffusion.memories import Memories, Progress, beta_of, blocks
 
 __all__ = ["heaviest", "tops"]
@@ -25,6 +25,8 @@ Along = Callable[[Array], tuple[Array, Array]]  # share of the way on every line
 _HEAVY = 128  # memories at each end of a line that are summed over first
 _POINTS, _HALVINGS = 17, 12  # shares of a line, and how often the place of the highest is bisected
 _MISSED = 1e-3  # of 1/beta: energy by which the heavy memories alone may be off
+_CACHED = 2**18  # exponents of a block of lines
+_LARGE = 1e3  # exponents up to which single precision leaves their sum right to a tenth of that
 
 
 def heaviest(known: Memories, x: Array, sigma: float) -> Integers:
@@ -72,12 +74,15 @@ def tops(
     full = energies(known, top, sigma)
     missed = np.flatnonzero(full < height - _MISSED / beta_of(sigma))
     height = np.minimum(height, full)
-    for rows in blocks(len(missed), known.N):
+    # In cache, unless that would mean to go through large data again and again.
+    for rows in blocks(len(missed), known.K, limit=_CACHED if known.kept else 64 * known.K):
         k = missed[rows]
-        height[k], share[k] = _highest(_of_all(known, a[k], b[k], sigma), len(k))
+        share[k] = _highest(_of_all(known, a[k], b[k], sigma), len(k))[1]
         if progress is not None:
             progress("paths", rows.stop, len(missed))
-    return height, a + share[:, None] * (b - a)
+    top[missed] = a[missed] + share[missed, None] * (b[missed] - a[missed])
+    height[missed] = energies(known, top[missed], sigma)
+    return height, top
 
 
 def _highest(at: Along, size: int) -> tuple[Array, Array]:
@@ -121,11 +126,27 @@ def _of_heavy(known: Memories, a: Array, b: Array, heavy: Integers, sigma: float
 
 
 def _of_all(known: Memories, a: Array, b: Array, sigma: float) -> Along:
-    """Energy of all memories, and its slope."""
+    """Energy of all memories, and its slope; to single precision where exponents are small enough for that."""
+    beta = beta_of(sigma)
+    left, way = a - known.centre, b - a
+    at_left = components(known, 2.0 * beta * left) + (known.log_counts - beta * known.squares)
+    at_left -= at_left.max(1, keepdims=True)
+    rise = components(known, 2.0 * beta * way)
+    base, slant = np.einsum("ij,ij->i", left, way), np.einsum("ij,ij->i", way, way)
+    if max(float(-at_left.min()), float(np.abs(rise).max())) < _LARGE:
+        at_left, rise = at_left.astype(np.float32), rise.astype(np.float32)
+    exponent = np.empty_like(at_left)
 
     def at(share: Array) -> tuple[Array, Array]:
-        x = a + share[:, None] * (b - a)
-        found = softmax(known, x, sigma)
-        return found.energy, 2.0 * np.einsum("ij,ij->i", x - found.mean, b - a)
+        np.multiply(rise, share.astype(rise.dtype)[:, None], out=exponent)
+        np.add(exponent, at_left, out=exponent)
+        peak = exponent.max(1)
+        np.subtract(exponent, peak[:, None], out=exponent)
+        np.exp(exponent, out=exponent)
+        total = exponent.sum(1, dtype=np.float64)
+        # Up to what does not change along the line.
+        energy = share * (2.0 * base + share * slant) - (peak + np.log(total)) / beta
+        slope = 2.0 * (base + share * slant) - np.einsum("ij,ij->i", exponent, rise) / (total * beta)
+        return energy, slope
 
     return at
