@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 import operator
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["InvalidInput", "MissingExtra", "NotConverged", "SpinodalError", "nearest", "whole_number"]
+__all__ = ["InvalidInput", "MissingExtra", "NotConverged", "SpinodalError", "is_number", "nearest", "whole_number"]
 
 
 class SpinodalError(Exception):
@@ -58,6 +59,17 @@ class NotConverged(SpinodalError, ArithmeticError):
     def __init__(self, message: str, solution: object = None) -> None:
         super().__init__(message)
         self.solution = solution
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a real number, NumPy's included; True is none.
+
+    Examples
+    --------
+    >>> is_number(0.5), is_number("0.5"), is_number(True)
+    (True, False, False)
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def whole_number(name: str, value: Any, low: int, high: int | None = None, *, what: str = "a whole number") -> int:

@@ -13,9 +13,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.diffusion.levels import above_zero, collapse_loads, random, whole
+from numerics.diffusion.levels import above_zero, collapse_loads, random
 from numerics.estimate import Measurement
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, whole_number
 
 __all__ = ["counted_collapse_time", "drawn_collapse_times"]
 
@@ -52,7 +52,7 @@ def drawn_collapse_times(d: int, alpha: float, *, sigma2: float = 1.0, samples: 
     >>> 0.1 < float(np.median(times)) < 0.4
     True
     """
-    d, samples = whole("d", d, 1, 100_000), whole("samples", samples, 1, 1_000_000)
+    d, samples = whole_number("d", d, 1, 100_000), whole_number("samples", samples, 1, 1_000_000)
     alpha, sigma2 = above_zero("alpha", alpha), above_zero("sigma2", sigma2)
     if alpha * d > math.log(MOST / d):
         raise InvalidInput(

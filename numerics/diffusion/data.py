@@ -100,8 +100,9 @@ def _file(name: str, key: str | None) -> NDArray[np.float64]:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
         if isinstance(problem, InvalidInput):
             raise
-        reason = " ".join(str(problem).split())[:100]
-        raise InvalidInput(f"'{name}' holds no readable array of numbers ({reason}); save it again.") from problem
+        # NumPy answers a file that is something else with advice to trust it.
+        what = "it is not text" if suffix == ".csv" else f"it is damaged, or not saved as {suffix} by NumPy"
+        raise InvalidInput(f"'{name}' holds no readable array of numbers ({what}); save it again.") from problem
 
 
 def _csv(name: str, path: Path) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from scipy.special import gammaln, ive, logsumexp
 
 from numerics.estimate import Measurement, fraction
 from numerics.rng import stream
-from theory.errors import InvalidInput, nearest
+from theory.errors import InvalidInput, is_number, nearest, whole_number
 
 __all__ = [
     "ENSEMBLES",
@@ -36,7 +36,6 @@ __all__ = [
     "median",
     "random",
     "retrieval_loads",
-    "whole",
 ]
 
 Array = NDArray[np.float64]
@@ -202,18 +201,11 @@ def _windowed(
     return levels
 
 
-def whole(name: str, value: Any, low: int, high: int) -> int:
-    """A whole number of a range, or one sentence."""
-    if isinstance(value, bool) or value != int(value) or not low <= value <= high:
-        raise InvalidInput(f"{name} = {value} is not allowed; give a whole number from {low} to {high}.")
-    return int(value)
-
-
 def above_zero(name: str, value: float, high: float = math.inf) -> float:
     """A positive number, or one sentence."""
-    if not 0.0 < value <= high or math.isinf(value):
+    if not is_number(value) or not 0.0 < value <= high or math.isinf(value):
         bound = "infinity" if math.isinf(high) else f"{high:g}"
-        raise InvalidInput(f"{name} = {value:g} is not allowed; give a number with 0 < {name} <= {bound}.")
+        raise InvalidInput(f"{name} = {value} is not allowed; give a number with 0 < {name} <= {bound}.")
     return float(value)
 
 
@@ -248,7 +240,7 @@ def retrieval_loads(
         close = nearest(str(ensemble), ENSEMBLES)
         hint = f"; did you mean '{close}'?" if close else "."
         raise InvalidInput(f"ensemble '{ensemble}' is unknown; choose one of {', '.join(ENSEMBLES)}{hint}")
-    N, samples = whole("N", N, 4, 20_000), whole("samples", samples, 1, 1_000_000)
+    N, samples = whole_number("N", N, 4, 20_000), whole_number("samples", samples, 1, 1_000_000)
     lam, overlap = above_zero("lambda", lam), above_zero("overlap", overlap, 1.0)
     found = []
     for block in range(0, samples, _CHUNK):
@@ -318,7 +310,7 @@ def collapse_loads(
     >>> 0.49 < loads.half.value < 0.53  # 1/2 for d -> infinity
     True
     """
-    d, samples = whole("d", d, 2, 20_000), whole("samples", samples, 1, 1_000_000)
+    d, samples = whole_number("d", d, 2, 20_000), whole_number("samples", samples, 1, 1_000_000)
     t, sigma2 = above_zero("t", t), above_zero("sigma2", sigma2)
     if process not in ("vp", "ve"):
         raise InvalidInput(f"process '{process}' is unknown; choose vp or ve.")

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.diffusion.levels import above_zero, random, whole
+from numerics.diffusion.levels import above_zero, random
 from numerics.estimate import Measurement, mean
 from theory.diffusion.constants import Activation, activation, gaussian_constants
+from theory.errors import whole_number
 
 __all__ = ["WeakPattern", "tilted_overlap", "weak_pattern"]
 
@@ -72,7 +73,8 @@ def tilted_overlap(
     >>> abs(found.value - 0.4) < 0.2  # lambda (1 + 1/gamma) for N -> infinity
     True
     """
-    N, samples, steps = whole("N", N, 2, 20_000), whole("samples", samples, 2, 100_000), whole("steps", steps, 3, 10**7)
+    N, samples = whole_number("N", N, 2, 20_000), whole_number("samples", samples, 2, 100_000)
+    steps = whole_number("steps", steps, 3, 10**7)
     D = max(1, round(above_zero("gamma", gamma) * N))
     lam = above_zero("lambda", lam)
     made = activation(act)
@@ -141,8 +143,9 @@ def weak_pattern(
     >>> 0.5 < weak.norm.value < 1.0  # lost patterns are short
     True
     """
-    N, samples, steps = whole("N", N, 2, 20_000), whole("samples", samples, 2, 100_000), whole("steps", steps, 3, 10**7)
-    s = whole("tilt", tilt, 1, 20)
+    N, samples = whole_number("N", N, 2, 20_000), whole_number("samples", samples, 2, 100_000)
+    steps = whole_number("steps", steps, 3, 10**7)
+    s = whole_number("tilt", tilt, 1, 20)
     D = max(1, round(above_zero("gamma", gamma) * N))
     lam = above_zero("lambda", lam)
     made = activation(act)

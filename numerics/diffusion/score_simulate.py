@@ -25,7 +25,7 @@ from numerics.estimate import mean
 from numerics.provenance import provenance
 from theory.diffusion.constants import Activation, Constants, activation, gaussian_constants
 from theory.diffusion.population import Population, population
-from theory.errors import InvalidInput, nearest
+from theory.errors import InvalidInput, nearest, whole_number
 
 __all__ = ["NETWORKS", "OPTIMISERS", "ScoreTask", "series", "simulate_score"]
 
@@ -118,8 +118,10 @@ class ScoreTask:
                 f"tau belongs to flow and gd; leave it out, for '{self.optimiser}' goes step by step and tells its own."
             )
         for name, value, most in (("noises", self.noises, 10_000), ("steps", self.steps, 10_000_000)):
-            _whole(name, value, most)
-        _whole("batch", self.batch, n * (self.noises or 1))
+            if value is not None:
+                whole_number(name, value, 1, most)
+        if self.batch is not None:
+            whole_number("batch", self.batch, 1, n * (self.noises or 1))
         if self.network == "true" and p > true.LARGEST:
             raise InvalidInput(
                 f"p = {p} features are too many for the true network; give d <= {int(true.LARGEST / self.psi_p)}."
@@ -179,13 +181,6 @@ class ScoreTask:
         return Setting(disorder.p / disorder.d, self.constants.Delta, score_floor(self.t, disorder.covariance), rate)
 
 
-def _whole(name: str, value: Any, most: int) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 1 <= int(value) <= most:
-        raise InvalidInput(f"{name} = {value} is not allowed; give a whole number with 1 <= {name} <= {most}.")
-
-
 def simulate_score(
     task: ScoreTask,
     *,
@@ -227,9 +222,7 @@ def simulate_score(
     >>> sorted(found.measurements)[:4]
     ['drop 2', 'drop delta', 'highest 2', 'highest delta']
     """
-    _whole("samples", samples, 1_000_000)
-    if samples is None:
-        raise InvalidInput("samples = None is not allowed; give a whole number with 1 <= samples.")
+    whole_number("samples", samples, 1, 1_000_000)
     began = time.perf_counter()
     p, n = task.sizes
     counts = {name: round(share * p) for name, share in (shares or {}).items()}

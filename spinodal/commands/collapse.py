@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -188,11 +189,15 @@ def _covariance(data: str, sigma2: float | None, covariance: str | None, mean: s
 def _mean(mean: str) -> Any:
     """|m|, or the centres in a file."""
     from theory.arrays import read_array
+    from theory.errors import InvalidInput
 
     try:
-        return float(mean)
+        length = float(mean)
     except ValueError:
         return read_array(mean, "the file of centres")
+    if not 0.0 <= length < math.inf:
+        raise InvalidInput(f"--mean {mean} is not allowed; give the length |m| > 0 of the centres +-m, or a file.")
+    return length
 
 
 def _information(data: str, covariance: Any, gamma: float | None, activation: str | None) -> Information:

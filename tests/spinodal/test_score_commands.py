@@ -93,6 +93,7 @@ def test_data_and_activation_from_files(spinodal, tmp_path):
         (("spectrum", "score", *POINT[:4], "--t", 1e3), "t <= 350"),
         (("spectrum", "score", *POINT, "--sigma", "-1"), "not positive"),
         (("spectrum", "score", *POINT, "--sigma", "no.npy"), "neither a number nor a file"),
+        (("spectrum", "score", *POINT, "--sigma", "."), "is a folder"),
         (("spectrum", "score", *POINT, "--activation", "tan"), "did you mean 'tanh'"),
         (("spectrum", "score", *POINT, "--alpha", 1), "no option '--alpha'"),
         (("spectrum", "score", *POINT, "--points", 1), "20 <= points"),

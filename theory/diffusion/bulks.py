@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct, dst, idct, idst
 
 from theory.diffusion.edges import folds_of
-from theory.diffusion.resolvent import ScoreModel
+from theory.diffusion.resolvent import ScoreModel, checked_model
 from theory.errors import NotConverged
 from theory.problem import Status
 
@@ -160,6 +160,8 @@ def bulks(model: ScoreModel) -> Bulks:
 
     Raises
     ------
+    InvalidInput
+        For something that is no score model.
     NotConverged
         If the density of a bulk does not integrate to its weight, so that edges may be missing.
 
@@ -169,7 +171,7 @@ def bulks(model: ScoreModel) -> Bulks:
     >>> [(b.name, round(b.low, 12), round(b.weight * 64, 9)) for b in found.bulks]
     [('3', 0.003683171479, 1.0), ('1', 0.091329640567, 7.0), ('2', 9.835877278531, 1.0)]
     """
-    return _bulks(model)
+    return _bulks(checked_model(model))
 
 
 def nodes_of(model: ScoreModel, bulk: Bulk, *, points: int = 100) -> Nodes:

@@ -23,16 +23,16 @@ G. Biroli, T. Bonnaire, V. de Bortoli, M. Mezard, Nature Communications 15, 9957
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from theory.diffusion.information import Information
+from theory.arrays import real_numbers
+from theory.diffusion.information import Information, Value
 from theory.diffusion.overlap_laws import EPS, Root
 from theory.diffusion.rem import increasing_root
-from theory.errors import InvalidInput, nearest
+from theory.errors import InvalidInput, is_number, nearest, whole_number
 from theory.problem import Status
 
 __all__ = ["PROCESSES", "Collapse", "checked_process", "collapse", "mixture_collapse", "time_at"]
@@ -93,6 +93,21 @@ class Collapse:
         return {**self.__dict__, "status": self.status.value, "convention": PROCESSES[self.process]}
 
 
+def _check_load(alpha: Any) -> None:
+    if not is_number(alpha) or not 0.0 < alpha <= LARGEST_ALPHA:
+        raise InvalidInput(f"alpha = {alpha} is not allowed; give log(n)/d with 0 < alpha <= {LARGEST_ALPHA:g}.")
+
+
+def _check_information(information: Any) -> None:
+    """Refuse what is no function from a signal-to-noise ratio to a value with its error."""
+    remedy = "give a function from snr to Value(value, error), such as gaussian_information(1.0)"
+    if not callable(information):
+        raise InvalidInput(f"information = {reprlib.repr(information)} is no function; {remedy}.")
+    found = information(1.0)
+    if not isinstance(found, Value):
+        raise InvalidInput(f"the information function returned {reprlib.repr(found)}; {remedy}.")
+
+
 def collapse(information: Information, alpha: float, *, process: str = "vp") -> Collapse:
     """Solve ``I(x_0; x_t)/d = alpha``.
 
@@ -107,7 +122,7 @@ def collapse(information: Information, alpha: float, *, process: str = "vp") -> 
     Raises
     ------
     InvalidInput
-        For a load that is not positive or an unknown process.
+        For a load that is not positive, an unknown process, or a function that does not return a `Value`.
 
     Examples
     --------
@@ -116,9 +131,9 @@ def collapse(information: Information, alpha: float, *, process: str = "vp") -> 
     >>> round(found.t_C, 6), round(found.t_C - 0.5 * math.log(1 + 1 / (math.e - 1)), 14)
     (0.229338, 0.0)
     """
-    if not 0.0 < alpha <= LARGEST_ALPHA:
-        raise InvalidInput(f"alpha = {alpha:g} is not allowed; give log(n)/d with 0 < alpha <= {LARGEST_ALPHA:g}.")
+    _check_load(alpha)
     checked_process(process)
+    _check_information(information)
     root = increasing_root(
         lambda s: information(s).value - alpha,
         math.expm1(2.0 * alpha),
@@ -169,7 +184,10 @@ def mixture_collapse(
     >>> both[0].t_C > collapse(one, 0.5).t_C
     True
     """
-    w = np.asarray(weights, float)
+    _check_load(alpha)
+    if dimension is not None:
+        whole_number("dimension", dimension, 1)
+    w = real_numbers("weights", weights, "shares of the classes")
     if len(w) != len(informations) or not len(w) or (w <= 0.0).any() or abs(w.sum() - 1.0) > 1e-9:
         raise InvalidInput(
             f"weights {[float(x) for x in w]} of {len(informations)} classes are not allowed; give one positive share "

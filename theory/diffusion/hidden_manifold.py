@@ -37,7 +37,7 @@ from theory.diffusion.activations import Activation
 from theory.diffusion.latent_channel import ChannelAverages, channel_averages, normal_rule, normalised
 from theory.diffusion.overlap_laws import EPS, AllPatterns, Cumulant, Ensemble, Root
 from theory.diffusion.weak_patterns import WeakPatterns
-from theory.errors import InvalidInput, NotConverged
+from theory.errors import InvalidInput, NotConverged, is_number
 from theory.problem import Linearised, Problem, Status
 from theory.saddle import Roots, solve
 
@@ -102,10 +102,10 @@ class HiddenManifold:
     def __init__(
         self, gamma: float, act: str | Activation | Callable[[Array], Any] = "tanh", *, overlap: float = 1.0
     ) -> None:
-        if not 1e-4 <= gamma <= 1e4:
-            raise InvalidInput(f"gamma = {gamma:g} is not allowed; give D/N with 0.0001 <= gamma <= 10000.")
-        if not 0.0 < overlap <= 1.0:
-            raise InvalidInput(f"overlap = {overlap:g} is not allowed; give an overlap with 0 < overlap <= 1.")
+        if not is_number(gamma) or not 1e-4 <= gamma <= 1e4:
+            raise InvalidInput(f"gamma = {gamma} is not allowed; give D/N with 0.0001 <= gamma <= 10000.")
+        if not is_number(overlap) or not 0.0 < overlap <= 1.0:
+            raise InvalidInput(f"overlap = {overlap} is not allowed; give an overlap with 0 < overlap <= 1.")
         self.gamma, self.act, self.overlap = float(gamma), normalised(act), float(overlap)
         self._start = min(START, 0.2 * self.gamma)
         self._known: dict[float, Saddle] = {}

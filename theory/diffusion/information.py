@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.arrays import real_numbers
 from theory.diffusion.overlap_laws import EPS
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, is_number
 from theory.quadrature import half_line_rule
 
 __all__ = [
@@ -99,12 +100,19 @@ def gaussian_information(eigenvalues: Any) -> Information:
     eigenvalues : (d,) array
         Of the covariance; (1,) for equal ones.
 
+    Raises
+    ------
+    InvalidInput
+        For what is no list of numbers >= 0.
+
     Examples
     --------
     >>> round(gaussian_information([1.0, 3.0])(1.0).value - 0.25 * math.log(8), 12)
     0.0
     """
-    c = np.atleast_1d(np.asarray(eigenvalues, float))
+    c = real_numbers("eigenvalues", eigenvalues, "variances")
+    if not (np.isfinite(c).all() and (c >= 0.0).all()):
+        raise InvalidInput("eigenvalues holds negative or non-finite numbers; give variances >= 0.")
 
     def information(snr: float) -> Value:
         value = 0.5 * float(np.mean(np.log1p(snr * c)))
@@ -132,8 +140,8 @@ def linear_manifold_information(gamma: float) -> Information:
     >>> round(linear_manifold_information(1e9)(3.0).value / math.log(2), 6)  # many latent directions: white data
     1.0
     """
-    if not 1e-4 <= gamma < math.inf:
-        raise InvalidInput(f"gamma = {gamma:g} is not allowed; give D/N with 0.0001 <= gamma < infinity.")
+    if not is_number(gamma) or not 1e-4 <= gamma < math.inf:
+        raise InvalidInput(f"gamma = {gamma} is not allowed; give D/N with 0.0001 <= gamma < infinity.")
     root_g = math.sqrt(gamma)
 
     def information(snr: float) -> Value:

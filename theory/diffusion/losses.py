@@ -34,8 +34,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.arrays import real_numbers
 from theory.diffusion.bulks import Bulk, Bulks, Nodes, bulks, nodes_of
-from theory.diffusion.resolvent import ScoreModel
+from theory.diffusion.resolvent import ScoreModel, checked_model
 from theory.errors import InvalidInput
 from theory.problem import Status
 
@@ -103,6 +104,11 @@ class Training:
     ----------
     model : ScoreModel
 
+    Raises
+    ------
+    InvalidInput
+        For something else.
+
     Examples
     --------
     >>> training = Training(ScoreModel(64, 8, 0.01))
@@ -111,6 +117,9 @@ class Training:
     """
 
     model: ScoreModel
+
+    def __post_init__(self) -> None:
+        checked_model(self.model)
 
     @cached_property
     def spectrum(self) -> Bulks:
@@ -244,7 +253,7 @@ def losses(model: ScoreModel, tau: ArrayLike) -> Losses:
     Raises
     ------
     InvalidInput
-        For times that are negative or not finite.
+        For no score model, no times, or times that are negative or not finite.
 
     Examples
     --------
@@ -252,10 +261,9 @@ def losses(model: ScoreModel, tau: ArrayLike) -> Losses:
     >>> found.score_error.round(6)
     array([1.      , 0.054301])
     """
-    times = np.atleast_1d(np.asarray(tau, dtype=np.float64))
-    if times.ndim != 1 or not (np.isfinite(times).all() and (times >= 0.0).all()):
+    training, times = Training(model), real_numbers("tau", tau, "training times")
+    if not (np.isfinite(times).all() and (times >= 0.0).all()):
         raise InvalidInput("tau holds negative or non-finite training times; give a list of numbers tau >= 0.")
-    training = Training(model)
     change, error = training._change(times)
     test = 1.0 + change
     train, drop = training.train(times), training.drops(times)

@@ -28,7 +28,7 @@ from theory.diffusion.activations import Activation
 from theory.diffusion.information import Information, Value
 from theory.diffusion.latent_channel import beside_kinks, inner_nodes, normal_rule, normalised
 from theory.diffusion.overlap_laws import EPS
-from theory.errors import InvalidInput, NotConverged
+from theory.errors import InvalidInput, NotConverged, is_number
 from theory.problem import Linearised, Problem
 from theory.saddle import solve
 
@@ -104,8 +104,8 @@ def manifold_information(gamma: float, act: str | Activation | Callable[[Array],
     >>> abs(one.value - two.value) < 1e-10
     True
     """
-    if not 1e-4 <= gamma <= 1e4:
-        raise InvalidInput(f"gamma = {gamma:g} is not allowed; give D/N with 0.0001 <= gamma <= 10000.")
+    if not is_number(gamma) or not 1e-4 <= gamma <= 1e4:
+        raise InvalidInput(f"gamma = {gamma} is not allowed; give D/N with 0.0001 <= gamma <= 10000.")
     made = normalised(act)
 
     def averages(snr: float, V: float, level: int) -> _Averages:

@@ -284,8 +284,10 @@ def ensemble(choice: str | Ensemble) -> Ensemble:
     """
     if isinstance(choice, Ensemble):
         return choice
-    if choice in _NAMED:
+    if isinstance(choice, str) and choice in _NAMED:
         return _NAMED[choice]
+    if str(choice).replace("_", "-") == "hidden-manifold":
+        raise InvalidInput("a hidden manifold needs D/N; give hidden_manifold(gamma) instead of its name.")
     close = nearest(str(choice), (*_NAMED, "hidden-manifold"))
     hint = f"; did you mean '{close}'?" if close else "."
     raise InvalidInput(f"ensemble '{choice}' is unknown; choose gaussian, sphere, binary or hidden-manifold{hint}")

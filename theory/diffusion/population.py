@@ -204,7 +204,7 @@ def population(choice: Any = 1.0) -> Population:
         try:
             choice = float(str(choice))
         except ValueError:
-            if not Path(choice).expanduser().is_file():
+            if not str(choice) or not Path(choice).expanduser().exists():
                 raise InvalidInput(
                     f"Sigma '{choice}' is neither a number nor a file; give a variance, or a .npy or text file."
                 ) from None

@@ -29,8 +29,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from theory.diffusion.overlap_laws import EPS, AllPatterns, Ensemble, Root
-from theory.errors import InvalidInput, NotConverged
+from theory.diffusion.overlap_laws import EPS, AllPatterns, Ensemble, Root, ensemble
+from theory.errors import InvalidInput, NotConverged, is_number
 from theory.problem import Status
 
 __all__ = [
@@ -163,7 +163,7 @@ class Condensation:
     status: Status
 
 
-def condensation(law: Ensemble, alpha: float) -> Condensation:
+def condensation(law: Ensemble | str, alpha: float) -> Condensation:
     """The lambda_* above which the largest overlap rules, and that overlap eps_*.
 
     Raises
@@ -178,7 +178,7 @@ def condensation(law: Ensemble, alpha: float) -> Condensation:
     >>> round(found.lambda_star, 12), round(found.eps_star, 12)
     (0.8, 0.8)
     """
-    _positive("alpha", alpha)
+    law = _checked(law, alpha=alpha)
 
     def excess(l: float) -> float:
         c = law.cumulant(l)
@@ -209,7 +209,7 @@ def noise(law: Ensemble, lam: float, alpha: float) -> tuple[float, float]:
     >>> noise(GAUSSIAN, 0.5, 0.32)[0], round(noise(GAUSSIAN, 2.0, 0.32)[0], 12)
     (0.445, 1.6)
     """
-    _positive("lambda", lam)
+    law = _checked(law, **{"lambda": lam})
     c = law.cumulant(lam) if lam <= law.largest_lambda else None
     if c is not None and lam * c.slope - c.value <= alpha:
         return alpha + c.value, c.error + EPS * alpha
@@ -245,8 +245,7 @@ def smallest_overlap(law: Ensemble, lam: float, alpha: float, *, tell: Callable[
     >>> round(smallest_overlap(SPHERE, 3.0, 0.2).value, 12)
     0.574177632762
     """
-    _positive("alpha", alpha)
-    _positive("lambda", lam)
+    law = _checked(law, **{"alpha": alpha, "lambda": lam})
     if law.corrupted is not None:
         seen_from = law.corrupted
 
@@ -305,19 +304,17 @@ class Capacity:
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers under the names of the command line."""
-        data = {k: v for k, v in self.__dict__.items() if k != "details"}
-        data["lambda"] = data.pop("lam")
-        if not data["alpha_c_remark"]:
-            del data["alpha_c_remark"]
+        left_out = ("details",) if self.alpha_c_remark else ("details", "alpha_c_remark")
+        data = {"lambda" if k == "lam" else k: v for k, v in self.__dict__.items() if k not in left_out}
         return {"model": "rem", **data, "status": self.status.value, "convention": CONVENTION, **self.details}
 
 
-def capacity(law: Ensemble, lam: float, *, overlap: float = 1.0) -> Capacity:
+def capacity(law: Ensemble | str, lam: float, *, overlap: float = 1.0) -> Capacity:
     """Capacity ``alpha(lambda, m)`` of the exponential Hopfield network.
 
     Parameters
     ----------
-    law : Ensemble
+    law : Ensemble or str
     lam : float
         lambda > 0 of the energy.
     overlap : float
@@ -326,7 +323,7 @@ def capacity(law: Ensemble, lam: float, *, overlap: float = 1.0) -> Capacity:
     Raises
     ------
     InvalidInput
-        For numbers out of range.
+        For numbers out of range, or something that is no ensemble.
     NotConverged
         If the ensemble's table is too short, or its saddle point was not reached.
 
@@ -336,9 +333,9 @@ def capacity(law: Ensemble, lam: float, *, overlap: float = 1.0) -> Capacity:
     >>> round(capacity(SPHERE, 1.0).alpha_1, 9), round(capacity(GAUSSIAN, 3.0).alpha_c * 2 * math.e, 12)
     (0.622571924, 1.0)
     """
-    _positive("lambda", lam)
-    if not 0.0 < overlap <= 1.0:
-        raise InvalidInput(f"overlap = {overlap:g} is not allowed; give an overlap with 0 < overlap <= 1.")
+    law = _checked(law, **{"lambda": lam})
+    if not is_number(overlap) or not 0.0 < overlap <= 1.0:
+        raise InvalidInput(f"overlap = {overlap} is not allowed; give an overlap with 0 < overlap <= 1.")
     if overlap < 1.0 and law.corrupted is not None:
         law = law.corrupted(overlap)
     load, error, condensed, at = _load(law, lam, overlap)
@@ -364,9 +361,12 @@ def capacity(law: Ensemble, lam: float, *, overlap: float = 1.0) -> Capacity:
     )
 
 
-def _positive(name: str, value: float) -> None:
-    if not 0.0 < value < LARGEST:
-        raise InvalidInput(f"{name} = {value:g} is not allowed; give a number with 0 < {name} < {LARGEST:g}.")
+def _checked(law: Ensemble | str, **values: float) -> Ensemble:
+    """The ensemble, which may be given by its name, beside numbers that are positive."""
+    for name, value in values.items():
+        if not is_number(value) or not 0.0 < value < LARGEST:
+            raise InvalidInput(f"{name} = {value} is not allowed; give a number with 0 < {name} < {LARGEST:g}.")
+    return ensemble(law)
 
 
 def _load(law: Ensemble, lam: float, m: float) -> tuple[float, float, bool, Root]:
@@ -390,8 +390,7 @@ def _load(law: Ensemble, lam: float, m: float) -> tuple[float, float, bool, Root
 def _all_patterns(law: Ensemble, lam: float, m: float, load: float, error: float) -> AllPatterns:
     """Load up to which the weakest pattern, too, is retrieved."""
     if m < 1.0:
-        remark = "the capacity of all patterns is that of undisturbed queries; leave the overlap at 1"
-        return AllPatterns(None, None, remark)
+        return AllPatterns(None, None, "the capacity of all patterns is that of undisturbed queries; leave overlap = 1")
     if law.equal_norms:
         return AllPatterns(load, error)
     if law.all_patterns is None:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,7 +38,7 @@ from theory.diffusion.constants import Activation, Constants, activation, gaussi
 from theory.diffusion.population import Population, population
 from theory.errors import InvalidInput, NotConverged
 
-__all__ = ["Curve", "Levels", "ScoreModel"]
+__all__ = ["Curve", "Levels", "ScoreModel", "checked_model"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -89,6 +90,13 @@ class Levels(NamedTuple):
     q: Complex
     features: Complex
     error: Array
+
+
+def checked_model(model: Any) -> ScoreModel:
+    """The model, or one sentence if it is none."""
+    if not isinstance(model, ScoreModel):
+        raise InvalidInput(f"model = {reprlib.repr(model)} is no score model; give a ScoreModel(psi_p, psi_n, t).")
+    return model
 
 
 @dataclass(frozen=True, eq=False)

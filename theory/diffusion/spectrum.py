@@ -9,7 +9,7 @@ import numpy as np
 from theory.diffusion.bulks import bulks, nodes_of
 from theory.diffusion.resolvent import ScoreModel
 from theory.diffusion.times import time_scales
-from theory.errors import InvalidInput
+from theory.errors import whole_number
 from theory.spectra import FEWEST_POINTS, MOST_POINTS, Spectrum
 
 __all__ = ["described", "score_spectrum"]
@@ -39,7 +39,7 @@ def score_spectrum(model: ScoreModel, *, points: int = 400) -> Spectrum:
     Raises
     ------
     InvalidInput
-        For too few or too many points.
+        For something that is no score model, or too few or too many points.
     NotConverged
         If the weights do not add to one.
 
@@ -49,12 +49,9 @@ def score_spectrum(model: ScoreModel, *, points: int = 400) -> Spectrum:
     >>> [[round(x, 9) for x in edge] for edge in found.quantities["edges"]]
     [[0.013054254, 0.046572634, 0.875], [1.203588663, 5.627397459, 0.125]]
     """
-    if isinstance(points, bool) or not FEWEST_POINTS <= points <= MOST_POINTS or points != int(points):
-        raise InvalidInput(
-            f"points = {points} is not allowed; give a whole number with {FEWEST_POINTS} <= points <= {MOST_POINTS}."
-        )
+    points = whole_number("points", points, FEWEST_POINTS, MOST_POINTS)
     found, times = bulks(model), time_scales(model)
-    each = max(_FEWEST, -(-int(points) // max(1, len(found.bulks))))
+    each = max(_FEWEST, -(-points // max(1, len(found.bulks))))
     grids = [nodes_of(model, bulk, points=each) for bulk in found.bulks]
     below = model.atom + np.cumsum([0.0, *(bulk.weight for bulk in found.bulks)])
     columns = {

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
+from theory.arrays import real_numbers
 from theory.diffusion.activations import Activation
 from theory.diffusion.edges import folds_of
 from theory.diffusion.losses import Training
@@ -369,7 +370,7 @@ def phase_diagram(
     >>> found.tau_gen.round(3).tolist(), found.tau_mem_1.round(3).tolist()
     ([252.456, 164.302], [2698.68, 4495.599])
     """
-    samples = np.atleast_1d(np.asarray(psi_n, dtype=np.float64))
+    samples = real_numbers("psi_n", psi_n, "numbers of samples")
     rows = []
     for n in samples:
         training = Training(ScoreModel(psi_p, float(n), t, activation, sigma))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
+from theory.diffusion.hidden_manifold import hidden_manifold
 from theory.diffusion.overlap_laws import BINARY, GAUSSIAN, SPHERE, Cumulant, Ensemble, ensemble
 from theory.diffusion.rem import _load, capacity, condensation, increasing_root, noise, rate, smallest_overlap
 from theory.errors import InvalidInput, NotConverged
@@ -168,6 +169,12 @@ def test_a_slope_of_one_to_rounding_is_no_overlap_with_everything():
         (lambda: capacity(SPHERE, 0.0), "lambda = 0"),
         (lambda: capacity(SPHERE, -1.0), "0 < lambda < 1e"),
         (lambda: capacity(SPHERE, math.nan), "lambda = nan"),
+        (lambda: capacity(SPHERE, "a"), "lambda = a"),
+        (lambda: capacity(SPHERE, 1.0, overlap="a"), "overlap = a"),
+        (lambda: capacity("spere", 1.0), "did you mean 'sphere'"),
+        (lambda: capacity("hidden-manifold", 1.0), "give hidden_manifold.gamma. instead"),
+        (lambda: capacity([1.0], 1.0), "is unknown"),
+        (lambda: hidden_manifold("a"), "gamma = a"),
         (lambda: capacity(SPHERE, 1.0, overlap=1.2), "overlap = 1.2"),
         (lambda: capacity(SPHERE, 1.0, overlap=0.0), "0 < overlap <= 1"),
         (lambda: condensation(SPHERE, -0.1), "alpha = -0.1"),
@@ -184,6 +191,11 @@ def test_misuse_is_told_in_one_sentence(call, words):
     with pytest.raises(InvalidInput, match=words.replace("(", r"\(")) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_ensembles_are_known_by_name():
+    assert capacity("sphere", 1.0) == capacity(SPHERE, 1.0)
+    assert condensation("gaussian", 0.32) == condensation(GAUSSIAN, 0.32)
 
 
 def test_roots_at_any_scale():

@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from theory.diffusion.bulks import bulks
 from theory.diffusion.losses import Training, _two_resolvents, losses
 from theory.diffusion.population import Population
 from theory.diffusion.resolvent import ScoreModel
+from theory.diffusion.spectrum import score_spectrum
 from theory.diffusion.times import exponent, phase_diagram, region, samples_needed, time_scales
 from theory.errors import InvalidInput
 
@@ -244,3 +246,23 @@ def test_score_errors_keep_their_digits_as_the_noise_vanishes():
     needed = [samples_needed(64.0, t=t) for t in (1e-8, 1e-12, 1e-16)]
     assert needed[1:] == pytest.approx([needed[2]] * 2, rel=1e-10)
     assert needed[0] == pytest.approx(needed[2], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda m: losses(m, "a"), "tau = 'a'"),
+        (lambda m: losses(m, []), "tau holds no training times"),
+        (lambda m: losses(3, [1.0]), "model = 3 is no score model"),
+        (lambda m: score_spectrum(m, points="a"), "points = a"),
+        (lambda m: score_spectrum(None), "model = None"),
+        (lambda m: time_scales(3), "model = 3"),
+        (lambda m: bulks(None), "model = None"),
+        (lambda m: phase_diagram(8, "a", t=0.1), "psi_n = 'a'"),
+        (lambda m: phase_diagram(8, [], t=0.1), "psi_n holds no"),
+    ],
+)
+def test_other_types_are_refused_in_one_sentence(call, words):
+    with pytest.raises(InvalidInput, match=words) as caught:
+        call(ScoreModel(8, 4, 0.1))
+    assert "\n" not in str(caught.value)
