@@ -180,11 +180,19 @@ def _evaluated(act: Activation, t: float, sigma2: float) -> Constants:
     ]
     (mu0, a, *_), (v2, s2) = moments[1], two[1]
     coarse, fine = (np.array([m[0], m[1], m[2], *r]) for m, r in zip(moments, two, strict=True))
+    # mu0 and a are of the order of the activation, the others of its square.
+    unit = np.where(np.arange(5) < 2, math.sqrt(power), power) / np.array([1.0, min(1.0, gamma), 1.0, 1.0, 1.0])
+    rough = float((np.abs(coarse - fine) / unit).max())
     error = float(np.abs(coarse - fine).max()) + 4.0 * float(np.finfo(float).eps) * power
-    if not error <= _ROUGH * power:
+    if not rough <= _ROUGH:
         raise InvalidInput(
             f"activation '{act.name}' has no second moment, or is too rough for its Gaussian averages (quadrature "
-            f"error {error:.1e} of {power:.3g}); use a function with finitely many steps or kinks."
+            f"error {rough:.1e} of them); use a function with finitely many steps or kinks."
+        )
+    if not error <= _ROUGH * power:
+        raise InvalidInput(
+            f"activation '{act.name}' is so small (second moment {power:.3g}) that the rounding of its averages, "
+            f"{error:.1e}, counts; scale it up."
         )
     if power - mu0**2 <= 1e-13 * power:
         raise InvalidInput(f"activation '{act.name}' is constant where the data are; give one that varies.")

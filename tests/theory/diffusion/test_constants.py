@@ -220,6 +220,7 @@ def test_kinks_are_found_wherever_they_are(function, kinks):
         (lambda x: 1e200 * np.tanh(x), "reaches"),
         (lambda x: np.exp(x * x), "so that no second moment is found"),
         (lambda x: 1e-200 * np.tanh(x), "0 to rounding"),
+        (lambda x: 1e-8 * np.tanh(x), "is so small .* scale it up"),
         (lambda x: sys.exit(3), "fails on a float array"),
     ],
 )
