@@ -32,6 +32,7 @@ from scipy.special import softmax
 from numerics.diffusion.memories import checked_sigma, memories
 from numerics.diffusion.network_state import State
 from numerics.estimate import Measurement, mean
+from numerics.interrupts import interrupts
 from numerics.rng import gaussians, stream, words
 from theory.errors import InvalidInput, MissingExtra, NotConverged, whole_number
 
@@ -332,7 +333,7 @@ def _run(
         arrays += [[adam.state[p][name].numpy().copy() for p in weights] for name in ("exp_avg", "exp_avg_sq")]
         return State(step, arrays[0], arrays[1], arrays[2], loss)
 
-    with _threads(torch, how.threads):
+    with _threads(torch, how.threads), interrupts() as stop:
         for step in range(state.step, how.steps):
             adam.param_groups[0]["lr"] = how.rate * 0.5 * (1.0 + math.cos(math.pi * step / how.steps))
             inputs, target = _batch(clean, how, span, step)
@@ -351,9 +352,11 @@ def _run(
             loss = value if math.isnan(loss) else loss + fade * (value - loss)
             if progress is not None and (step + 1) % _SAY == 0:
                 progress(f"loss {loss:.3g}", step + 1, how.steps)
-            if time.monotonic() - saved > CHECKPOINT_EVERY:
+            if stop.is_set() or time.monotonic() - saved > CHECKPOINT_EVERY:
                 save(now(step + 1))
                 saved = time.monotonic()
+            if stop.is_set():
+                raise KeyboardInterrupt
     return now(how.steps)
 
 

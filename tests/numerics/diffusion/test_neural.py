@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +103,25 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path, monk
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(pytest.fail.Exception):
         train(points, how, **SPAN, checkpoint=file)
+
+
+def test_ctrl_c_loses_no_step(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    points, how, file = circle(4), Training(steps=150, width=16, depth=2), tmp_path / "net.npz"
+
+    def press(label: str, done: int, total: int) -> None:
+        if done == 100:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(points, how, **SPAN, checkpoint=file, progress=press)
+    assert signal.getsignal(signal.SIGINT) is before
+    resumed: list[int] = []
+    net = train(points, how, **SPAN, checkpoint=file, progress=lambda label, done, total: resumed.append(done))
+    assert resumed == [150]
+    for a, b in zip(net.weights, train(points, how, **SPAN).weights, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.slow
