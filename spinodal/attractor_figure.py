@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
@@ -22,6 +23,7 @@ __all__ = ["draw_attractors"]
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73")
 _MARKERS = ("o", "s", "^")
+_MEMORY = "#F0E442"
 _TALLEST = 30.0  # barriers above are drawn here: densities of e^-30 are beyond any sample
 
 
@@ -61,10 +63,15 @@ def _positions(figure: Figure, axes: Axes, found: Census) -> None:
     else:
         points, stored = (np.concatenate([x, np.zeros((len(x), 1))], axis=1) for x in (points, stored))
         names = ("$x$", "")
-    axes.plot(stored[:, 0], stored[:, 1], ".", color="0.25", markersize=1.6, label="memories", zorder=4 if plane else 2)
-    _classes(axes, found, points[:, 0], points[:, 1])
+    # Memories are within the rings that mark attractors, bright on the dark bottom of the landscape.
+    few = len(stored) < 100
+    look: dict[str, Any] = {"color": _MEMORY if plane else "0.25", "markersize": 4.5 if few else 1.6}
+    look |= {"markeredgecolor": "black", "markeredgewidth": 0.4} if few else {"markeredgewidth": 0.0}
+    axes.plot(stored[:, 0], stored[:, 1], ".", label="memories", zorder=4, **look)
+    _classes(axes, found, points[:, 0], points[:, 1], rings=True)
     axes.set(xlabel=names[0], ylabel=names[1])
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    legend = axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    legend.get_lines()[0].set(markersize=4.5, markeredgecolor="black", markeredgewidth=0.4)
 
 
 def _landscape(figure: Figure, axes: Axes, found: Census) -> None:
@@ -96,9 +103,13 @@ def _barriers(axes: Axes, found: Census) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
 
 
-def _classes(axes: Axes, found: Census, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+def _classes(axes: Axes, found: Census, x: NDArray[np.float64], y: NDArray[np.float64], *, rings: bool = False) -> None:
     for k, name in enumerate(CLASSES):
         chosen = found.labels.label == k
         if chosen.any():
-            look: dict[str, Any] = {"color": _COLOURS[k], "markeredgecolor": "white", "markeredgewidth": 0.4}
-            axes.plot(x[chosen], y[chosen], _MARKERS[k], markersize=4.5, label=name, zorder=3, **look)
+            look: dict[str, Any] = {"color": _COLOURS[k], "markersize": 4.5, "markeredgecolor": "white"}
+            look["markeredgewidth"] = 0.4
+            if rings:
+                look |= {"markersize": 6.5, "markerfacecolor": "none", "markeredgecolor": _COLOURS[k]}
+                look |= {"markeredgewidth": 1.1, "path_effects": [withStroke(linewidth=2.0, foreground="white")]}
+            axes.plot(x[chosen], y[chosen], _MARKERS[k], label=name, zorder=3, **look)

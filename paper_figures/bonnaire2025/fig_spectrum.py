@@ -89,33 +89,40 @@ def _zoom(axes: Axes, bulk: Any, nodes: Any, atoms: Any, records: dict[str, list
     y = np.concatenate([[0.0], nodes.density, [0.0]])
     axes.fill_between(x, y, color=colour, alpha=0.15, linewidth=0.0)
     axes.plot(x, y, color=colour, linewidth=1.2)
-    peak = float(y.max())
+    top = 1.3 * float(y.max())
     for position, _ in atoms:
         if bulk.name == "3":
             axes.axvline(position, color=PUBLISHED, linewidth=1.6, zorder=1)
     for record in records.get("true", ()):
         edges, value = np.array(record.curves[bulk.name].edges), record.curves[bulk.name].arrays()[1]
         axes.stairs(value, edges, color="#000000", linewidth=0.8, zorder=2.5)
+        if bulk.name == "3":  # its broadened delta
+            letter(axes, f"true network:\nup to {value.max():.0f}", x=0.97, ha="right", va="top", fontsize=6.5)
+        else:
+            top = max(top, 1.15 * float(value.max()))
     group = records["equivalent"]
     for k, record in enumerate(group):
         middle, value, error = record.curves[bulk.name].arrays()
-        # The bin that the delta is in holds most of the eigenvalues.
-        shown = np.ones(middle.size, dtype=bool)
-        if bulk.name == "3":
-            cuts = np.array(record.curves[bulk.name].edges)
-            shown = ~((cuts[:-1] <= atoms[0][0]) & (atoms[0][0] < cuts[1:]))
+        shown = _away(bulk, np.array(record.curves[bulk.name].edges), atoms)
+        top = max(top, 1.08 * float((value + np.nan_to_num(error))[shown].max()))
         look = {**shade(colour, k, len(group)), "linestyle": ""}
         axes.errorbar(middle[shown], value[shown], yerr=np.nan_to_num(error[shown]), **look)
     ends = dict(_BINS)[bulk.name]
-    axes.set(xlim=(0.0 if bulk.name == "3" else ends[0], ends[1]), ylim=(0.0, 1.35 * peak))
+    axes.set(xlim=(0.0 if bulk.name == "3" else ends[0], ends[1]), ylim=(0.0, top))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
-    axes.yaxis.get_offset_text().set_visible(False)
-    power = math.floor(math.log10(1.35 * peak))
-    if power < -2:  # as the axis is labelled
+    power = math.floor(math.log10(top))
+    if power < -2:
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y * 10.0**-power:.3g}")
         letter(axes, rf"$\times 10^{{{power}}}$", x=0.97, ha="right", fontsize=7)
     axes.set_xlabel(r"$\lambda$")
+
+
+def _away(bulk: Any, edges: Any, atoms: Any) -> Any:
+    """Bins without a delta, which holds most of the eigenvalues."""
+    if bulk.name != "3":
+        return np.ones(edges.size - 1, dtype=bool)
+    return ~((edges[:-1] <= atoms[0][0]) & (atoms[0][0] < edges[1:]))
 
 
 def _share(weight: float) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from numerics.diffusion.classify import CLASSES
 from numerics.diffusion.generalisation import Generalisation
@@ -68,6 +69,9 @@ def draw(results: Results) -> Figure:
                 continue
             for score, filled in (("exact", False), ("network", True)):
                 per_class(axes, found[f"{data} {score}"], what, filled=filled)
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
     for axes in rows[:, 0]:
         axes.set_yscale("log")
     for axes, mark in zip(rows.ravel(), "abcdef", strict=True):
@@ -87,14 +91,14 @@ def draw(results: Results) -> Figure:
 
 def _spectra(axes: Axes, exact: Sequence[Generalisation], network: Sequence[Generalisation]) -> None:
     """Eigenvalues in rising order, at the K where most classes are seen."""
-    for records, dashes in ((exact, "--"), (network, "-")):
+    for records, dashes, score in ((exact, "--", "exact"), (network, "-", "network")):
         loads = sorted({r.K for r in records})
         K = max(loads, key=lambda K: (sum(len(r.spectra) for r in records if r.K == K), K))
         for name in CLASSES:
             rows = [r.spectra[name] for r in records if r.K == K and name in r.spectra]
             if rows:
                 y = np.mean(rows, axis=0)
-                label = f"$K$ = {K}" if name == CLASSES[0] else None
-                axes.plot(np.arange(1, len(y) + 1), y, dashes, color=COLOURS[name], linewidth=0.9, label=label)
+                axes.plot(np.arange(1, len(y) + 1), y, dashes, color=COLOURS[name], linewidth=0.9)
+        axes.plot([], [], dashes, color="gray", linewidth=0.9, label=f"{score}, $K$ = {K}")
     axes.set(xlabel="number of the eigenvalue", ylabel="curvature, digits")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12))

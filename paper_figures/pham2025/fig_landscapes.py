@@ -3,12 +3,14 @@ r"""Energy of 2, 9 and 1000 random memories on the circle: wells at memories, we
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from numerics.diffusion.census import Census, census
@@ -34,6 +36,8 @@ QUICK: Sizes = {}
 
 _SIGMA, _LOADS = 0.2, (2, 9, 1000)
 _LIMIT = "#E69F00"
+_MEMORY: dict[str, Any] = {"color": "#F0E442", "marker": ".", "linestyle": "", "markersize": 4.5}
+_MEMORY |= {"markeredgecolor": "black", "markeredgewidth": 0.4}
 _SIDE, _ANGLES, _TOP = 121, 361, 10.0
 
 Array = NDArray[np.float64]
@@ -85,7 +89,7 @@ def draw(results: Results) -> Figure:
         drawn = results.predictions[f"K = {K}"]
         image = _map(rows[0, k], drawn)
         _valley(rows[1, k], drawn)
-        rows[0, k].set_title(f"$K$ = {K}")
+        rows[0, k].set_title(f"$K$ = {K}, $\\sigma$ = {_SIGMA:g}")
         letter(rows[0, k], f"({'abc'[k]})")
         letter(rows[1, k], f"({'def'[k]})")
     rows[0, 0].set_ylabel("$x_2$")
@@ -98,7 +102,7 @@ def draw(results: Results) -> Figure:
         )
         for n in CLASSES
     ]
-    handles.append(Line2D([], [], color="0.1", marker=".", linestyle="", markersize=3, label="memory"))
+    handles.append(Line2D([], [], **_MEMORY, label="memory"))
     handles.append(Line2D([], [], color=_LIMIT, linestyle="--", linewidth=0.9, label=r"$R^*$, $K \to \infty$"))
     figure.legend(handles=handles, loc="outside lower center", ncols=5)
     return figure
@@ -109,8 +113,11 @@ def _map(axes: Axes, drawn: Drawn) -> QuadContourSet:
         drawn.x, drawn.x, np.minimum(drawn.level, _TOP), levels=np.linspace(0.0, _TOP, 21), cmap="Greys_r", alpha=0.75
     )
     stored = drawn.found.data.points
-    axes.plot(stored[:, 0], stored[:, 1], ".", color="0.1", markersize=3.0 if len(stored) < 100 else 0.8, zorder=2)
-    _attractors(axes, drawn, drawn.found.found.points[:, 0], drawn.found.found.points[:, 1])
+    few = len(stored) < 100
+    axes.plot(
+        *stored.T, **{**_MEMORY, "markersize": 4.5 if few else 1.2, "markeredgewidth": 0.4 if few else 0.0}, zorder=4
+    )
+    _attractors(axes, drawn, *drawn.found.found.points.T, rings=True)
     turn = np.linspace(0.0, 2.0 * np.pi, 200)
     axes.plot(drawn.radius * np.cos(turn), drawn.radius * np.sin(turn), "--", color=_LIMIT, linewidth=0.8, zorder=2.5)
     axes.set(xlabel="$x_1$", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
@@ -126,16 +133,12 @@ def _valley(axes: Axes, drawn: Drawn) -> None:
     axes.set(xlabel=r"angle / $\pi$", xlim=(-1, 1), ylim=(-0.8, _TOP))
 
 
-def _attractors(axes: Axes, drawn: Drawn, x: Array, y: Array) -> None:
+def _attractors(axes: Axes, drawn: Drawn, x: Array, y: Array, *, rings: bool = False) -> None:
+    """Markers of the attractors; as rings, in which memories are seen."""
     for k, name in enumerate(CLASSES):
         of_class = drawn.found.labels.label == k
-        axes.plot(
-            x[of_class],
-            y[of_class],
-            MARKERS[name],
-            color=COLOURS[name],
-            markersize=5.0,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            zorder=3,
-        )
+        look: dict[str, Any] = {"markersize": 5.0, "markeredgecolor": "white", "markeredgewidth": 0.5}
+        if rings:
+            look = {"markersize": 6.5, "markerfacecolor": "none", "markeredgecolor": COLOURS[name]}
+            look |= {"markeredgewidth": 1.1, "path_effects": [withStroke(linewidth=2.0, foreground="white")]}
+        axes.plot(x[of_class], y[of_class], MARKERS[name], color=COLOURS[name], zorder=3, **look)
