@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numerics.curves import Curves
-from numerics.diffusion.generalisation import Generalisation
 from numerics.finite_size import Transition, transition
 from numerics.records import Record
 from numerics.simulate import parameters_of, simulate
@@ -19,6 +18,9 @@ from theory.errors import InvalidInput
 from theory.lines import Boundary, phase_line
 from theory.phase import threshold
 from theory.states import solve
+
+if TYPE_CHECKING:
+    from numerics.diffusion.generalisation import Generalisation
 
 __all__ = [
     "Branch",

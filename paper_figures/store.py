@@ -12,20 +12,22 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numerics.curves import Curves
-from numerics.diffusion.generalisation import Generalisation
 from numerics.files import folder, reserved
 from numerics.records import Record
 from numerics.store import Store
 from paper_figures.plan import Measured
 from theory.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from numerics.diffusion.generalisation import Generalisation
+
 __all__ = ["fulfil", "read_archive", "write_archive"]
 
 Progress = Callable[[str, int, int], None]
-AnyRecord = Record | Curves | Generalisation
+AnyRecord: TypeAlias = "Record | Curves | Generalisation"
 
 _MEASURED = ("value", "error", "n")
 
@@ -179,6 +181,8 @@ def _made(simulation: Measured, kept: Store, workers: int) -> AnyRecord:
 
 def _decoded(data: Mapping[str, Any]) -> AnyRecord:
     if data.get("kind") == "generalisation":
+        from numerics.diffusion.generalisation import Generalisation  # the whole of diffusion comes with it
+
         return Generalisation.from_json(data)
     return Curves.from_json(data) if data.get("kind") == "curves" else Record.from_json(data)
 
