@@ -20,7 +20,9 @@ def figure(
     paper: Annotated[str, typer.Argument(help="Paper as listed by 'spinodal figures', say negri2023.")],
     *,
     fig: Annotated[str | None, typer.Option("--fig", show_default="all", help="Name of one figure.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer, smaller simulations: seconds, not minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer, smaller simulations; 'spinodal figures' says how long they take.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run simulations anew, not from stored records.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder for the files; made if need be.")] = Path("figures"),
 ) -> Answer:

@@ -181,8 +181,9 @@ def times(
 ) -> Answer:
     """Time scales of a score model's training, the samples n* it needs, and its region in the phase diagram.
 
-    tau_gen: the score is learnt; tau_mem_1: samples begin to be memorised; tau_mem_3: the train loss collapses; tau_opt:
-    lowest test loss, which rises again as soon as population modes overfit. Exponents are d ln tau/d ln n at this point.
+    tau_gen: the score is learnt; tau_mem_1: samples begin to be memorised; tau_mem_3: the train loss collapses;
+    tau_opt: lowest test loss, which rises again as soon as population modes overfit. Exponents are d ln tau/d ln n at
+    this point.
 
     n*/d: samples above which even infinite training leaves a score better than none (error below that of no score).
     Regions at --tau: underfit (tau < tau_gen), architecture (n > n*), dynamics (tau < tau_mem_1), else memorise.

@@ -138,7 +138,7 @@ def validate(
     Differences are extrapolated in 1/d; exit code 4 if theory and simulation disagree.
     """
     from numerics.diffusion.score_simulate import ScoreTask
-    from spinodal.commands.validate import whole_numbers
+    from spinodal.commands.validate import pulled, whole_numbers
     from spinodal.score_validation import validate_score
 
     sizes = _SIZES.get(network, (50,)) if d is None else _sizes(d, whole_numbers)
@@ -152,11 +152,10 @@ def validate(
             # One size is taken as it is: nothing is extrapolated, and its row has the verdict.
             for k, size in enumerate(c.N if len(c.N) > 1 else ()):
                 value, error = rounded(c.measured[k], c.errors[k])
-                pull = f"{c.pulls[k]:+.1f}"
-                rows.append((name if k == 0 else "", size, f"{c.theory[k]:.5g}", value, error, pull, ""))
+                rows.append((name if k == 0 else "", size, f"{c.theory[k]:.5g}", value, error, pulled(c.pulls[k]), ""))
             value, error = rounded(c.value, c.error)
             first = ("", "inf.") if len(c.N) > 1 else (name, c.N[0])
-            rows.append((*first, f"{c.theory[-1]:.5g}", value, error, f"{c.pull:+.1f}", c.verdict))
+            rows.append((*first, f"{c.theory[-1]:.5g}", value, error, pulled(c.pull), c.verdict))
         title = f"score ({network}, psi_p = {psi_p:g}, psi_n = {psi_n:g}, t = {t:g}, {activation})"
         title += "; error: of the score; drop: of the train loss"
         table(console, title, ("", "d", "theory", "simulation", "error", "pull", "verdict"), rows)

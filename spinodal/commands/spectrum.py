@@ -164,4 +164,5 @@ VERB = Verb(
     "Density of eigenvalues (Hessian of a minimum), for N -> infinity or simulated.",
     spectrum,
     others=(_SCORE,),
+    method="spectrum",
 )

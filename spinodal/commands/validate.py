@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from spinodal.validation import Validation
 
-__all__ = ["VERB", "whole_numbers"]
+__all__ = ["VERB", "pulled", "whole_numbers"]
 
 Sizes = Annotated[
     str | None,
@@ -93,10 +93,10 @@ def _show(out: Console, found: Validation, title: str) -> None:
     for name, c in found.agreement.comparisons.items():
         for k, size in enumerate(c.N):
             value, error = rounded(c.measured[k], c.errors[k])
-            rows.append((name if k == 0 else "", size, f"{c.theory[k]:.6g}", value, error, _pull(c.pulls[k]), ""))
+            rows.append((name if k == 0 else "", size, f"{c.theory[k]:.6g}", value, error, pulled(c.pulls[k]), ""))
         value, error = rounded(c.value, c.error)
         limit = "infinite" if c.exponent == 1.0 else f"infinite (N^-{c.exponent:.2g})"
-        rows.append(("", limit, f"{c.theory[-1]:.6g}", value, error, _pull(c.pull), c.verdict))
+        rows.append(("", limit, f"{c.theory[-1]:.6g}", value, error, pulled(c.pull), c.verdict))
     table(out, title, ("", "N", "theory", "simulation", "error", "pull", "verdict"), rows)
     agreement = found.agreement
     if agreement.retrieved:
@@ -110,7 +110,8 @@ def _show(out: Console, found: Validation, title: str) -> None:
     out.print(f"Verdict: {found.verdict}. {found.agreement.message}{rs}", markup=False)
 
 
-def _pull(value: float) -> str:
+def pulled(value: float) -> str:
+    """A deviation in units of its error; - where one sample gives no error."""
     return f"{value:+.1f}" if math.isfinite(value) else "-"
 
 

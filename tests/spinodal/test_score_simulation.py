@@ -136,3 +136,9 @@ def test_validation_refuses_what_the_theory_does_not_describe(spinodal):
         validate_score(replace(ScoreTask(4, 2, 0.1, 20, network="true"), noises=2))
     with pytest.raises(InvalidInput, match="no sizes"):
         validate_score(ScoreTask(4, 2, 0.1, 20), d=())
+
+
+def test_one_sample_has_no_deviation_in_errors(spinodal):
+    table = spinodal("validate", "score", *POINT, "--d", "20", "--samples", 1)
+    assert "Verdict: " in table.out
+    assert "nan" not in table.out

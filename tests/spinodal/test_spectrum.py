@@ -130,3 +130,10 @@ def test_lanczos_gives_the_lower_edge_alone(spinodal, tmp_path):
     )
     assert done.data["simulation"]["method"] == "lanczos"
     assert np.shape(done.data["simulation"]["eigenvalue"]) == (2, 20)
+
+
+def test_models_without_a_spectrum_are_not_listed(spinodal):
+    listed = spinodal("spectrum", "--help").out
+    assert "vector-hopfield" in listed
+    assert "random-features" not in listed
+    assert "hopfield" not in listed.replace("vector-hopfield", "")
