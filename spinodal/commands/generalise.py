@@ -95,8 +95,9 @@ def generalise(
     Whether they fall from memorised through spurious to generalised is tested, by ranks within training sets: 'yes' or
     'reversed' beyond 3 standard errors.  So is the peak of the spurious fraction, against both ends.
 
-    Every record is kept in the folder as soon as it is there, and networks every ten seconds: a run that was stopped in
-    any way goes on where it was.  All of digits takes minutes on one core.  Exit code 3: the sampler is too coarse.
+    Every record is kept in the folder as soon as it is there, and networks every ten seconds and at Ctrl-C: a run that
+    was stopped in any way goes on where it was.  All of digits takes minutes on one core.  Exit code 3: the sampler is
+    too coarse.
     """
     from numerics.diffusion.generalisation import SCORES
     from numerics.diffusion.neural import Training

@@ -69,6 +69,7 @@ def spectrum(
     from spinodal.drawing import FORMATS
     from spinodal.results import write_spectrum
     from spinodal.spectrum_figure import draw_spectrum
+    from theory.model import Model
     from theory.spectra import spectrum as density
 
     written: list[str] = []
@@ -82,6 +83,8 @@ def spectrum(
             picture = stack.enter_context(reserved(figure, suffixes=FORMATS))
             written += [str(figure)]
         model = point.model()
+        if type(model).spectrum is Model.spectrum:
+            model.spectrum(state, points=points)  # which says that it has none, whatever else is missing
         simulated, size = None, 1000 if N is None else N
         rules: dict[str, Any] = {}
         if simulate:

@@ -52,6 +52,18 @@ def test_drawn_from_tiny_trainings(entry, tmp_path):
     assert min(t.get_fontsize() for t in texts) >= 6.0
 
 
+def test_no_simulated_bin_is_cut_off(tmp_path):
+    """Two samples of ten dimensions scatter far above the theory's peak."""
+    spec = fig_spectrum.spec({10: 2, 12: 2})
+    records = fulfil(spec.all_simulations(), store=tmp_path / "records", progress=silent)
+    with style.styled():
+        figure = fig_spectrum.draw(spec.results(records, progress=silent))
+    for axes in figure.axes[1:]:
+        points = [line for line in axes.lines if line.get_marker() not in ("None", "", None)]
+        assert points
+        assert max(float(np.max(line.get_ydata())) for line in points) < axes.get_ylim()[1]
+
+
 @cache
 def groups(name: str) -> dict[str, list]:
     entry = next(e for e in catalogue() if (e.paper, e.name) == ("bonnaire2025", name))

@@ -69,6 +69,10 @@ def test_landscapes_show_wells_merged_wells_and_a_ring(tmp_path: Any) -> None:
     with style.styled():
         figure = fig_landscapes.draw(fig_landscapes.spec({}).results({}, progress=silent))
     whole(figure, tmp_path)
+    assert all("0.2" in axes.get_title() for axes in figure.axes[:3])  # the noise
+    for axes in figure.axes[:3]:  # memories are seen through the marks of attractors
+        memories, *marks = axes.lines[:4]
+        assert all(line.get_markerfacecolor() == "none" and line.zorder < memories.zorder for line in marks)
 
 
 @pytest.mark.parametrize("module", [fig_fractions, fig_classes], ids=lambda m: m.__name__.split("_")[-1])

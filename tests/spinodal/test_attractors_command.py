@@ -8,7 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from numerics.diffusion.census import census
+from numerics.diffusion.memories import circle
+from spinodal.attractor_figure import draw_attractors
 from spinodal.results import load
 from theory.errors import InvalidInput
 
@@ -41,6 +45,18 @@ def test_a_file_is_read_and_the_answer_saved_and_drawn(spinodal: Callable, tmp_p
     assert points["points"].shape == (ran.data["minima"], 5)
     assert np.bincount(points["label"], minlength=3).tolist() == list(ran.data["classes"].values())
     assert saved | {"files": ran.data["files"]} == ran.data
+
+
+def test_memories_are_seen_through_the_marks_of_attractors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path: drawn.append(self))
+    draw_attractors(census(circle(9), 0.2, samples=2), tmp_path / "a.png")
+    memories, *marks = drawn[0].axes[0].lines
+    assert memories.get_label() == "memories"
+    assert len(marks) >= 2
+    for line in marks:
+        assert line.get_markerfacecolor() == "none"
+        assert line.zorder < memories.zorder
 
 
 def test_noise_that_attractors_survive_is_told_per_class(spinodal: Callable, tmp_path: Path) -> None:

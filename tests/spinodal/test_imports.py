@@ -47,6 +47,10 @@ def test_threshold_loads_no_plotting_arrays_or_compiler() -> None:
     assert loaded(code, ("xarray", "matplotlib", "numba", "pandas")) == []
 
 
+def test_records_of_figures_load_no_diffusion_where_there_is_none() -> None:
+    assert loaded("import paper_figures.store", ("numerics.diffusion.generalisation", "numerics.diffusion.flow")) == []
+
+
 def test_every_public_name_is_there() -> None:
     assert set(spinodal.__all__) == set(spinodal._MODULE_OF) | {"__version__"}
     for name in spinodal.__all__:

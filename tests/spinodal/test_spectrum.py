@@ -137,3 +137,6 @@ def test_models_without_a_spectrum_are_not_listed(spinodal):
     assert "vector-hopfield" in listed
     assert "random-features" not in listed
     assert "hopfield" not in listed.replace("vector-hopfield", "")
+    refused = spinodal("spectrum", "hopfield")
+    assert refused.code == 2
+    assert "hopfield has no spectrum; vector-hopfield has one" in refused.err
