@@ -339,14 +339,9 @@ def squared_overlap(spins: np.ndarray) -> dict[str, float]:
 energies, squares, equilibrated, trips = [], [], 0, []
 for sample in range(samples):
     start = np.random.default_rng(1000 + sample).choice([-1, 1], size=(2, ladder.size, size))
+    system = from_matrix(couplings(sample))
     run = montecarlo.temper(
-        from_matrix(couplings(sample)),
-        start,
-        temperatures=ladder,
-        sweeps=1000,
-        every=4,
-        swap_every=1,
-        observe=squared_overlap,
+        system, start, temperatures=ladder, sweeps=1000, every=4, swap_every=1, observe=squared_overlap
     )
     energies.append([series["energy"].mean().value for series in run.series])
     squares.append([series["q2"].mean().value for series in run.series])
@@ -378,15 +373,8 @@ with styled():
     fine = np.linspace(0.9, 2.1, 50)
     left.plot(fine, -0.5 / fine, color="0.5", label=r"$-\beta/2$")
     scatter = identity.std(axis=0, ddof=1) / np.sqrt(samples)
-    left.errorbar(
-        ladder,
-        identity.mean(axis=0),
-        scatter,
-        fmt="s",
-        color=FEATURE,
-        mfc="white",
-        label=r"$-(\beta/2)(1 - [\langle q^2\rangle])$",
-    )
+    look = {"fmt": "s", "color": FEATURE, "mfc": "white", "label": r"$-(\beta/2)(1 - [\langle q^2\rangle])$"}
+    left.errorbar(ladder, identity.mean(axis=0), scatter, **look)
     left.errorbar(
         ladder, e, np.std(energies, axis=0, ddof=1) / np.sqrt(samples), label="energy", **shade(EXAMPLE, 1, 2)
     )
