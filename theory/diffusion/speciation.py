@@ -122,6 +122,8 @@ def _centred(centres: Any, d: int, weights: Sequence[float] | None) -> Array:
             "rows, all finite numbers."
         )
     m = m.astype(float)
+    if m.ndim == 0 and m < 0.0:
+        raise InvalidInput(f"|m| = {m:g} is not allowed; give a length |m| > 0.")
     if m.ndim == 0 and d > 1:
         raise InvalidInput("|m| alone does not say along which direction; with different variances give the vector m.")
     if m.ndim < 2:

@@ -192,6 +192,7 @@ def test_speciation_of_many_classes():
         (lambda: mixture_collapse([gaussian_information(1.0)] * 2, [0.5, 0.5], 0.01, dimension=9), "two points"),
         (lambda: speciation([1.0, 2.0], [1.0, 2.0, 3.0]), "do not fit"),
         (lambda: speciation(0.0, 1.0), "coincide"),
+        (lambda: speciation(-3.0, 1.0), r"\|m\| = -3 is not allowed"),
         (lambda: speciation(1.0, [1.0, 2.0]), "direction"),
         (lambda: speciation([math.nan, 1.0]), "finite"),
         (lambda: speciation(np.eye(3), weights=[0.5, 0.5]), "2 weights of 3"),
