@@ -229,9 +229,14 @@ def _all_gaussian(lam: float) -> AllPatterns:
     from scipy.special import lambertw
 
     c = 1.0 if lam >= 1.0 else lam * (2.0 - lam)
-    x = 1.0 + float(lambertw((c - 1.0) / math.e).real)  # -log rho, of order sqrt(2c) where lambda is small
+    if c > 1e-8:
+        x = 1.0 + float(lambertw((c - 1.0) / math.e).real)  # -log rho
+        lost = 1.0 / x
+    else:  # beside the branch point, where c - 1 has lost the digits of c
+        root = math.sqrt(2.0 * c)
+        x, lost = root - root**2 / 3.0 + 11.0 / 72.0 * root**3, 1.0
     load = 0.5 * c * math.exp(-x)
-    return AllPatterns(load, 4.0 * EPS * load / x)
+    return AllPatterns(load, 4.0 * EPS * load * lost)
 
 
 def _sphere(lam: float) -> Cumulant:

@@ -123,6 +123,18 @@ def test_all_gaussian_patterns():
     assert capacity(GAUSSIAN, lam).alpha_c == pytest.approx(rho * c, rel=1e-13)
 
 
+@pytest.mark.parametrize("lam", [1e-3, 4.9e-9, 5.1e-9, 1e-15, 1e-17, 1e-30, 1e-200])
+def test_gaussian_capacity_of_all_patterns_keeps_its_digits_where_lambda_is_small(lam):
+    """``rho (1 - c) = 1 + log rho`` with c = lambda (2 - lambda), in 450 digits."""
+    with mpmath.workdps(450):
+        c = mpmath.mpf(lam) * (2 - mpmath.mpf(lam))
+        x = mpmath.findroot(lambda x: c - 1 + (1 - x) * mpmath.exp(x), mpmath.sqrt(2 * c), tol=mpmath.mpf(10) ** -800)
+        exact = float(c * mpmath.exp(-x) / 2)
+    found = capacity(GAUSSIAN, lam)
+    assert abs(found.alpha_c - exact) <= found.alpha_c_error
+    assert 0.0 < found.alpha_c_error < 1e-10 * exact
+
+
 @pytest.mark.parametrize("law", [SPHERE, BINARY], ids=lambda law: law.name)
 def test_patterns_of_equal_norm_are_all_retrieved_or_none(law):
     found = capacity(law, 0.8)
