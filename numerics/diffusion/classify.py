@@ -41,7 +41,7 @@ from numerics.diffusion.barriers import Barriers
 from numerics.diffusion.energy import weighted
 from numerics.diffusion.memories import Memories, beta_of, nearest_distances
 from numerics.diffusion.valleys import Valleys, valleys
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, is_number
 
 __all__ = [
     "CLASSES",
@@ -53,6 +53,7 @@ __all__ = [
     "by_barrier",
     "by_distance",
     "checked_depth",
+    "checked_distance",
     "checked_thresholds",
     "least_members",
     "propose_thresholds",
@@ -187,6 +188,19 @@ def propose_thresholds(points: Array, *, delta_m: float | None = None, delta_s: 
     return out
 
 
+def checked_distance(name: str, value: float) -> float:
+    """Return a distance.
+
+    Raises
+    ------
+    InvalidInput
+        Unless it is a number, 0 < value < infinity.
+    """
+    if not is_number(value) or not 0.0 < value < math.inf:
+        raise InvalidInput(f"{name} = {value} is not allowed; give a distance with 0 < {name} < infinity.")
+    return float(value)
+
+
 def checked_thresholds(thresholds: Thresholds) -> None:
     """Refuse thresholds that make the classes overlap.
 
@@ -197,9 +211,7 @@ def checked_thresholds(thresholds: Thresholds) -> None:
         then share points within delta_m with their neighbour, and independent samples count as repetitions.
     """
     for name in ("delta_m", "delta_s"):
-        value = getattr(thresholds, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not 0.0 < value < math.inf:
-            raise InvalidInput(f"{name} = {value} is not allowed; give a distance with 0 < {name} < infinity.")
+        value = checked_distance(name, getattr(thresholds, name))
         if value >= 0.5 * thresholds.median:
             other = "memories" if name == "delta_m" else "samples that repeat nothing"
             raise InvalidInput(
@@ -216,8 +228,7 @@ def checked_depth(depth: float) -> float:
     InvalidInput
         Unless 0 < depth < 10.
     """
-    number = isinstance(depth, (int, float, np.floating)) and not isinstance(depth, bool)
-    if not number or not 0.0 < depth < 10.0:
+    if not is_number(depth) or not 0.0 < depth < 10.0:
         raise InvalidInput(f"depth = {depth} is not allowed; give barriers in units of 1/beta, 0 < depth < 10.")
     return float(depth)
 
@@ -246,18 +257,31 @@ def by_distance(
     label : (B,) int array
         0 memorised, 1 spurious, 2 generalised.
 
+    Raises
+    ------
+    InvalidInput
+        For points of different dimensions, NaN or infinity (which would pass for generalised), or distances that are
+        no positive numbers.
+
     Examples
     --------
     >>> by_distance([[0.01], [5.0], [5.01], [9.0]], [[0.0], [1.0]], delta_m=0.1, delta_s=0.1).tolist()
     [0, 1, 1, 2]
     """
+    checked_distance("delta_m", delta_m)
+    checked_distance("delta_s", delta_s)
     x, known = np.asarray(samples, dtype=np.float64), np.asarray(stored, dtype=np.float64)
+    rest = None if others is None else np.asarray(others, dtype=np.float64)
     if x.ndim != 2 or known.ndim != 2 or x.shape[1] != known.shape[1] or not len(x) or not len(known):
         raise InvalidInput(
             f"samples {x.shape} and memories {known.shape} do not fit; give (B, N) and (K, N) arrays with the same N."
         )
+    if rest is not None and (rest.ndim != 2 or rest.shape[1] != x.shape[1] or not len(rest)):
+        raise InvalidInput(f"others {rest.shape} do not fit samples {x.shape}; give a (J, N) array with the same N.")
+    if not all(np.isfinite(points).all() for points in (x, known, rest) if points is not None):
+        raise InvalidInput("samples or memories hold NaN or infinity; leave out what has diverged.")
     near = nearest_distances(x, known) <= delta_m
-    repeated = nearest_distances(x, None if others is None else np.asarray(others, dtype=np.float64)) <= delta_s
+    repeated = nearest_distances(x, rest) <= delta_s
     return np.where(near, MEMORISED, np.where(repeated, SPURIOUS, GENERALISED)).astype(np.int64)
 
 
@@ -287,6 +311,7 @@ def by_barrier(known: Memories, found: Attractors, walls: Barriers, *, delta_m: 
     >>> by_barrier(pair, found, barriers(pair, found), delta_m=0.1).label.tolist()
     [0, 0]
     """
+    checked_distance("delta_m", delta_m)
     low = valleys(found, walls, checked_depth(depth))
     distance = nearest_distances(found.points, known.points)
     near, weight, members = distance <= delta_m, np.zeros(len(found)), np.empty(len(found))

@@ -31,7 +31,14 @@ from scipy.special import logsumexp
 
 from numerics.diffusion.attractors import grouped
 from numerics.diffusion.census import census
-from numerics.diffusion.classify import CLASSES, MEMORISED, Thresholds, by_distance, propose_thresholds
+from numerics.diffusion.classify import (
+    CLASSES,
+    MEMORISED,
+    Thresholds,
+    by_distance,
+    checked_distance,
+    propose_thresholds,
+)
 from numerics.diffusion.energy import softmax
 from numerics.diffusion.flow import Score, denoised, exact_score, noise_levels, probability_flow
 from numerics.diffusion.memories import Memories, checked_sigma, memories, nearest_distances
@@ -109,10 +116,8 @@ class Trial:
                 f"{self.highest / 4.0:g} (a quarter of the noise at which they begin)."
             )
         for name in ("delta_m", "delta_s"):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
-            if value is not None and not (number and 0.0 < value < math.inf):
-                raise InvalidInput(f"{name} = {value} is not allowed; give a distance with 0 < {name} < infinity.")
+            if getattr(self, name) is not None:
+                checked_distance(name, getattr(self, name))
         for name in ("sigma", "delta_m", "delta_s"):  # NumPy's numbers would be written otherwise in the key
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else float(value))

@@ -56,7 +56,7 @@ def planned(
             probes=probes, delta_m=delta_m, delta_s=delta_s, training=training or Training(),
         )
         for k in sorted(set(K or default_loads(source)))
-        for score in scores
+        for score in dict.fromkeys(scores)  # places that are counted twice would halve variances
         for r in range(whole_number("repeats", repeats, 1, 10**4))
     ]  # fmt: skip
     if delta_m is not None or delta_s is not None:  # what the largest set refuses is found before the first is trained

@@ -180,6 +180,22 @@ def test_the_rule_by_distance_leaves_the_sample_itself_out():
     assert by_distance(x, [[0.0]], delta_m=0.1, delta_s=0.1, others=[[7.05]]).tolist() == [0, 0, 2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("points", "options", "sentence"),
+    [
+        ([[math.nan], [0.0]], {}, "NaN or infinity"),
+        ([[0.0]], {"others": [[math.inf]]}, "NaN or infinity"),
+        ([[0.0]], {"others": [[0.0, 1.0]]}, "do not fit"),
+        ([[0.0]], {"delta_m": -1.0}, "0 < delta_m"),
+        ([[0.0]], {"delta_m": math.nan}, "0 < delta_m"),
+        ([[0.0]], {"delta_s": "near"}, "0 < delta_s"),
+    ],
+)
+def test_what_has_no_distance_does_not_pass_for_generalised(points, options, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        by_distance(points, [[0.0], [9.0]], **{"delta_m": 0.1, "delta_s": 0.1, **options})
+
+
 def test_fresh_samples_pass_for_memorised_as_rarely_as_promised():
     """delta_m is below the 5 % quantile of leave-one-out distances; 400 fresh draws, bound at 5 standard errors."""
     rng = np.random.default_rng(4)

@@ -19,7 +19,7 @@ from numerics.diffusion.memories import circle, memories
 from numerics.diffusion.neural import Training
 from numerics.diffusion.probes import log_survived_volume, probe, score_curvatures
 from numerics.diffusion.training_sets import Source, default_loads, describe
-from numerics.diffusion.transition import generalise
+from numerics.diffusion.transition import generalise, planned
 from theory.errors import InvalidInput, MissingExtra
 
 CIRCLE = Source("circle", None, 2, 1.0)
@@ -154,6 +154,11 @@ def test_a_file_that_changes_under_a_run_is_refused(tmp_path: Path) -> None:
     np.save(file, np.arange(20.0).reshape(10, 2) ** 3)
     with pytest.raises(InvalidInput, match="was changed while it was in use"):
         trial.run()
+
+
+def test_a_score_that_is_asked_for_twice_is_measured_once() -> None:
+    """Places counted twice would make every order look more certain than it is."""
+    assert [t.score for t in planned("circle", [3], scores=["exact", "exact"])] == ["exact"]
 
 
 def test_a_run_is_refused_before_its_first_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
