@@ -209,7 +209,8 @@ def _softness(known: Memories, at: Weighted, points: NDArray[np.int64], inverse:
     """Smallest eigenvalue of half the Hessian at some points of a block, (p,), from inverses that are nearly right.
 
     Their softest direction is mended by steepest descent of the curvature along it, with the inverses' other
-    eigenvalues as preconditioner, until what is left in other directions changes that curvature no more.
+    eigenvalues as preconditioner, until what is left in other directions changes that curvature no more; nan where it
+    still does after `_CORRECTIONS`.
     """
     w = at.w[points]
 
@@ -228,7 +229,8 @@ def _softness(known: Memories, at: Weighted, points: NDArray[np.int64], inverse:
         low = np.einsum("pi,pi->p", d, across)
         parts = np.einsum("pij,pi->pj", others, across - low[:, None] * d)
         left = np.abs(parts) / np.maximum(gap, np.maximum(np.abs(parts), 1e-300))
-        if np.all((np.abs(parts) * left).sum(1) <= _WRONG):
+        settled = (np.abs(parts) * left).sum(1) <= _WRONG
+        if settled.all():
             break
         t = np.einsum("pij,pj->pi", others, parts / np.maximum(gap, _CLOSE))
         t -= np.einsum("pi,pi->p", d, t)[:, None] * d
@@ -237,7 +239,7 @@ def _softness(known: Memories, at: Weighted, points: NDArray[np.int64], inverse:
         mixed, other = np.einsum("pi,pi->p", d, beside), np.einsum("pi,pi->p", t, beside)
         angle = 0.5 * np.arctan2(2.0 * mixed, low - other)[:, None]
         d, across = np.cos(angle) * t - np.sin(angle) * d, np.cos(angle) * beside - np.sin(angle) * across
-    return np.asarray(low)
+    return np.where(settled, low, math.nan)
 
 
 def newton(
