@@ -35,7 +35,6 @@ from theory.errors import InvalidInput
 from theory.problem import Status
 
 __all__ = [
-    "REGIONS",
     "PhaseDiagram",
     "TimeScales",
     "exponent",
@@ -47,11 +46,8 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-REGIONS = ("underfit", "dynamics", "memorise", "architecture")
-
 _GRID = 80
 _RATIO = 1.5
-_STEPS = 80
 _APART = 1e-3  # in log tau
 _SHALLOW = 1e-10  # minimum of the test loss that is rounding
 _KINDS = {1: "noise", 2: "population", 3: "hidden"}
@@ -297,10 +293,7 @@ def samples_needed(
         return training.final_change / model.Delta
 
     high = math.log(1e3 * max(1.0, psi_p))
-    for _ in range(_STEPS):
-        low = high - math.log(_RATIO)
-        if low < math.log(1e-6):
-            break
+    while (low := high - math.log(_RATIO)) >= math.log(1e-6):
         if excess(low) > 0.0:
             return math.exp(brentq(excess, low, high, xtol=1e-13, rtol=1e-14))
         high = low
