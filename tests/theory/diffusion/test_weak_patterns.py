@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.special import expit
 
 from numerics.diffusion.manifold import weak_pattern
 from theory.diffusion.hidden_manifold import HiddenManifold, hidden_manifold
+from theory.diffusion.latent_channel import normalised
 from theory.diffusion.rem import capacity
 from theory.diffusion.weak_patterns import WeakPatterns
 from theory.saddle import solve
@@ -115,6 +117,15 @@ def test_activations_that_are_not_odd_are_refused():
     found = HiddenManifold(1.0, "relu").all_patterns(0.3)
     assert found.load is None
     assert "odd activations" in found.remark
+
+
+def test_odd_to_rounding_is_odd():
+    """The logistic function less a half is tanh(x/2)/2, but for the last digit."""
+    one, two = (
+        capacity(hidden_manifold(1.0, act), 0.5) for act in (lambda x: expit(x) - 0.5, lambda x: 0.5 * np.tanh(0.5 * x))
+    )
+    assert abs(one.alpha_c - two.alpha_c) <= one.alpha_c_error + two.alpha_c_error
+    assert not normalised(lambda x: np.tanh(x) + 1e-9).odd
 
 
 @pytest.mark.slow
