@@ -280,9 +280,11 @@ class HiddenManifold:
         """Supremum of zeta' if queries could be followed perfectly; 1 for an activation of constant modulus."""
         if self.overlap < 1.0:
             return math.inf
-        x, w = normal_rule(0.05, 9.0, self.act.kinks)
-        y, far = self.act.function(x), self.act.function(np.linspace(-1e4, 1e4, 20001))
-        return round(float(w @ np.maximum(y * far.max(), y * far.min())), 9)
+        x, w = normal_rule(0.05 if self.act.kinks else 0.002, 9.0, self.act.kinks)  # a maximum has kinks of its own
+        # Far for those that grow or saturate late, finely near 0 for those that are largest between.
+        wide = self.act.function(np.concatenate([np.linspace(-1e4, 1e4, 20001), np.linspace(-9.0, 9.0, 18001)]))
+        y = self.act.function(x)
+        return round(float(w @ np.maximum(y * wide.max(), y * wide.min())), 9)
 
     def all_patterns(self, lam: float) -> AllPatterns:
         """Load up to which the weakest pattern is retrieved.

@@ -187,3 +187,12 @@ def test_misuse_is_told_in_one_sentence(call, words):
     with pytest.raises(InvalidInput, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("act", [lambda x: np.sin(3.0 * x), lambda x: np.exp(-50.0 * (x - 0.5) ** 2)])
+def test_the_largest_overlap_is_with_the_sharpest_of_all_patterns(act):
+    """``E max_x [y act(x)]``, for activations that are largest between whole numbers."""
+    law = HiddenManifold(1.0, act)
+    x = np.linspace(-8.0, 8.0, 200_001)
+    y, w = law.act.function(x), np.exp(-0.5 * x * x) * (x[1] - x[0]) / math.sqrt(2.0 * math.pi)
+    assert law.largest_slope() == pytest.approx(float(w @ np.maximum(y * y.max(), y * y.min())), rel=1e-5)
