@@ -67,7 +67,8 @@ class TimeScales:
     error : float
         Largest estimated relative error of these.
     tau_opt, score_error_opt : float or None
-        Where the test loss is lowest, and the error of the score there; None if it falls for ever.
+        Where the test loss is lowest, and the error of the score there; None if it falls for ever, or rises again by
+        less than 1e-10.
     tau_opt_error : float or None
         Estimated relative error of `tau_opt`: larger than the others where the minimum is shallow.
     score_error_final : float
@@ -164,7 +165,8 @@ def time_scales(model: ScoreModel | Training) -> TimeScales:
     error = max((b.error / b.low for b in spectrum.bulks), default=0.0)
     best = _lowest(training)
     if best is None:
-        reasons["tau_opt"] = "the test loss falls for ever" if model.learns else "nothing is learnt"
+        shallow = f"the test loss never rises again by more than {_SHALLOW:g}"
+        reasons["tau_opt"] = shallow if model.learns else "nothing is learnt"
     lowest = None if best is None else float(training.score_error(best)[0])
     return TimeScales(
         **values,

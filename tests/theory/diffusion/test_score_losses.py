@@ -266,3 +266,14 @@ def test_other_types_are_refused_in_one_sentence(call, words):
     with pytest.raises(InvalidInput, match=words) as caught:
         call(ScoreModel(8, 4, 0.1))
     assert "\n" not in str(caught.value)
+
+
+def test_a_minimum_that_is_too_shallow_is_not_said_to_be_none():
+    """At t = 3.5 the test loss rises again by 5e-12, which its digits show."""
+    model = ScoreModel(64, 8, 3.5)
+    training = Training(model)
+    rise = training.final_change - float(training.test(23.0)[0] - 1.0)
+    assert 1e-12 < rise < 1e-10
+    found = time_scales(model)
+    assert found.tau_opt is None
+    assert "never rises again by more than 1e-10" in found.reasons["tau_opt"]
