@@ -22,7 +22,7 @@ from numerics.diffusion.memories import BLOCK, Memories, Progress, blocks, check
 from numerics.diffusion.minimum import QUARTIC, End, both_sides, captures, newton, newton_together
 from numerics.kernels.leaders import leaders
 from numerics.rng import gaussians, stream
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, is_number, whole_number
 
 __all__ = ["MERGE", "Attractors", "Progress", "attractors", "grouped"]
 
@@ -140,7 +140,7 @@ def attractors(
     merge : float
         Attractors closer than this, in units of sigma, are one.
     max_passes : int
-        Iterations of mean shift at most.
+        Iterations of mean shift at most; Newton's method goes on from there, which could end in another basin.
     progress : callable or None
         Called as ``progress(label, done, total)``.
 
@@ -161,7 +161,8 @@ def attractors(
     (2, 1)
     """
     s = checked_sigma(sigma)
-    if not 0.0 < merge < 0.5:
+    whole_number("max_passes", max_passes, 1)
+    if not is_number(merge) or not 0.0 < merge < 0.5:
         raise InvalidInput(f"merge = {merge} is not allowed; give a distance in units of sigma, 0 < merge < 0.5.")
     begin = known.points if starts is None else checked_points(known, starts)
     if not len(begin) or not np.isfinite(begin).all():

@@ -263,6 +263,8 @@ def test_groups_are_by_distance():
     ("options", "sentence"),
     [
         ({"merge": 0.0}, "0 < merge"),
+        ({"merge": "near"}, "0 < merge"),
+        ({"max_passes": 0}, "max_passes >= 1"),
         ({"starts": [[0.0, 1.0]]}, r"shape \(B, 3\)"),
         ({"starts": [[np.nan, 0.0, 0.0]]}, "NaN or infinity"),
         ({"starts": np.zeros((0, 3))}, "no point"),
