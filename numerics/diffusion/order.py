@@ -33,7 +33,7 @@ QUANTITIES = ("t_c", "log_volume", "softest", "curvature")
 """What should fall from memorised through spurious to generalised."""
 
 SIGNIFICANT = 3.0
-"""Standard errors of a verdict: one false alarm in 370 comparisons."""
+"""Standard errors of a verdict: one false alarm in 370 comparisons of independent places."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Order:
     ----------
     score : {'exact', 'network'}
     K : int or None
-        Training points; None: all sets of all sizes together.
+        Training points; None: all sets of all sizes together, as if independent, though smaller sets of one seed are
+        parts of larger ones: z is then too large by what they share.
     quantity : {'t_c', 'log_volume', 'softest', 'curvature'}
     above, below : str
         Classes.
