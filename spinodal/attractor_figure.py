@@ -24,7 +24,7 @@ __all__ = ["draw_attractors"]
 _COLOURS = ("#0072B2", "#D55E00", "#009E73")
 _MARKERS = ("o", "s", "^")
 _MEMORY = "#F0E442"
-_TALLEST = 30.0  # barriers above are drawn here: densities of e^-30 are beyond any sample
+_TALLEST = 30.0  # the axis of barriers reaches so far at least
 
 
 def draw_attractors(found: Census, path: Path) -> None:
@@ -89,7 +89,9 @@ def _landscape(figure: Figure, axes: Axes, found: Census) -> None:
 
 def _barriers(axes: Axes, found: Census) -> None:
     floor = 1e-3
-    climb = np.clip(found.walls.escape, floor, _TALLEST)
+    # A single attractor has no barrier; the smallest are drawn at the edge.
+    climb = np.where(np.isfinite(found.walls.escape), np.maximum(found.walls.escape, floor), np.nan)
+    tallest = max(_TALLEST, float(np.nanmax(climb, initial=0.0)))
     away = np.maximum(found.labels.distance, 1e-6 * found.sigma)
     _classes(axes, found, away, climb)
     axes.axvline(found.thresholds.delta_m, color="0.4", linestyle="--", linewidth=0.7, label=r"$\delta_m$")
@@ -97,9 +99,9 @@ def _barriers(axes: Axes, found: Census) -> None:
     # Whole decades, labelled alone: labels between them would overlap.
     shown = np.append(away, found.thresholds.delta_m)
     decades = 10.0 ** np.array([np.floor(np.log10(0.8 * shown.min())), np.ceil(np.log10(1.2 * shown.max()))])
-    axes.set(xscale="log", yscale="log", xlim=decades, ylim=(0.6 * floor, 2.0 * _TALLEST))
+    axes.set(xscale="log", yscale="log", xlim=decades, ylim=(0.6 * floor, 2.0 * tallest))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel="distance to the nearest memory", ylabel=r"barrier, in units of $1/\beta$")
+    axes.set(xlabel="distance to the nearest memory", ylabel=r"barrier, in units of $1/\beta$ ($10^{-3}$: or less)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
 
 
@@ -112,4 +114,6 @@ def _classes(axes: Axes, found: Census, x: NDArray[np.float64], y: NDArray[np.fl
             if rings:
                 look |= {"markersize": 6.5, "markerfacecolor": "none", "markeredgecolor": _COLOURS[k]}
                 look |= {"markeredgewidth": 1.1, "path_effects": [withStroke(linewidth=2.0, foreground="white")]}
+            if rings and chosen.sum() > 100:  # a flat valley of many minima is to look like a line
+                look |= {"markersize": 2.0, "markeredgewidth": 0.5, "path_effects": []}
             axes.plot(x[chosen], y[chosen], _MARKERS[k], label=name, zorder=3, **look)

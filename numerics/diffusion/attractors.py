@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics.diffusion.energy import Softmax, checked_points, softmax
-from numerics.diffusion.memories import BLOCK, Memories, Progress, blocks, checked_sigma
+from numerics.diffusion.memories import BLOCK, Memories, Progress, blocks, checked_memories, checked_sigma
 from numerics.diffusion.minimum import QUARTIC, End, both_sides, captures, newton, newton_together
 from numerics.kernels.leaders import leaders
 from numerics.rng import gaussians, stream
@@ -160,6 +160,7 @@ def attractors(
     >>> len(attractors(pair, 0.9)), len(attractors(pair, 1.1))
     (2, 1)
     """
+    checked_memories(known)
     s = checked_sigma(sigma)
     whole_number("max_passes", max_passes, 1)
     if not is_number(merge) or not 0.0 < merge < 0.5:

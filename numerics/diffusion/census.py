@@ -109,7 +109,7 @@ class Census:
         return out
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dictionary per attractor, in the order of rising energy."""
+        """One dictionary per attractor, in the order of rising energy; `softest` as in `Attractors`."""
         found, labels = self.found, self.labels
         return [
             {

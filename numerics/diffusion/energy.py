@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numerics.diffusion.memories import BLOCK, Memories, beta_of, blocks, checked_sigma
+from numerics.diffusion.memories import BLOCK, Memories, beta_of, blocks, checked_memories, checked_sigma
 from theory.errors import InvalidInput
 
 __all__ = [
@@ -172,6 +172,7 @@ def checked_points(known: Memories, x: ArrayLike) -> Array:
     InvalidInput
         If their shape does not fit the memories.
     """
+    checked_memories(known)
     points = np.asarray(x, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != known.N:
         raise InvalidInput(f"x has shape {points.shape}; give points of the memories' dimension, shape (B, {known.N}).")

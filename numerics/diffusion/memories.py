@@ -209,6 +209,18 @@ def _distinct(points: Array) -> tuple[Array, NDArray[np.int64], Array]:
     return points[first], first, np.bincount(owner, minlength=len(points))[first].astype(np.float64)
 
 
+def checked_memories(known: Memories) -> None:
+    """Refuse data of which no memories were made.
+
+    Raises
+    ------
+    InvalidInput
+        Unless they are `Memories`.
+    """
+    if not isinstance(known, Memories):
+        raise InvalidInput(f"memories are given as {type(known).__name__}; make them of the data by memories(data).")
+
+
 def checked_sigma(sigma: float) -> float:
     """Return sigma as a float.
 

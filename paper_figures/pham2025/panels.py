@@ -37,11 +37,13 @@ def fractions(axes: Axes, records: Sequence[Generalisation], *, pale: bool = Fal
 
 def per_class(axes: Axes, records: Sequence[Generalisation], what: str, *, filled: bool = True, least: int = 5) -> None:
     """A measurement of every class against K, where at least so many samples were probed."""
+    sizes = np.log(sorted({r.K for r in records}))
+    beside = min(0.05, 0.15 * float(np.diff(sizes).min(initial=1.0)))  # classes of one K stay together
     for shift, name in enumerate(CLASSES):
         K, value, error = against(records, f"{what} {name}", least=least)
         look: dict[str, Any] = {"color": COLOURS[name], "linestyle": "-" if filled else "--"}
         axes.errorbar(
-            K * np.exp(0.05 * (shift - 1)),
+            K * np.exp(beside * (shift - 1)),
             value,
             yerr=error,
             fmt=MARKERS[name],

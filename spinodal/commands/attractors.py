@@ -86,8 +86,8 @@ def attractors(
     classes, fractions (basins: of data points by where they lead; samples), thresholds and how they were chosen,
     quartiles of barriers, averaged Hessian spectra (curvature: 2 at an isolated point) and critical, all per class;
     and up to 1000 attractors, each with energy, barrier, basin, distance to and weight of points within delta_m,
-    members (1/sum w^2), softest curvature, valley (its lowest attractor) and span.  A .npz file has all of it, and
-    arrays of all attractors; spinodal.load reads it.
+    members (1/sum w^2), softest curvature (of 2; above 1.8 the lower bound 2 - 2 Tr Cov/sigma^2), valley (its lowest
+    attractor) and span.  A .npz file has all of it, and arrays of all attractors; spinodal.load reads it.
     """
     from numerics.diffusion.census import census
     from numerics.diffusion.data import read_data

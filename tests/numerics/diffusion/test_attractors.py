@@ -273,3 +273,10 @@ def test_groups_are_by_distance():
 def test_misuse_is_one_sentence(options, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         attractors(PAIR, 0.5, **options)
+
+
+def test_data_are_no_memories_yet():
+    with pytest.raises(InvalidInput, match="make them of the data"):
+        attractors(np.zeros((3, 2)), 0.2)
+    with pytest.raises(InvalidInput, match="given as ndarray"):
+        softmax(np.zeros((3, 2)), np.zeros((1, 2)), 0.2)
