@@ -97,15 +97,33 @@ def normalised(choice: str | Activation | Callable[[Array], Any]) -> Normalised:
             f"activation '{act.name}' grows like x^2 or faster, so that exp(lambda xi.xi_1) has no mean; use one that "
             "grows slower, such as tanh, erf or relu."
         )
-    kinks = tuple(float(k) for k in act.pieces(9.0).kinks)
     return Normalised(
         act.name,
         lambda x: act(x) / scale,
         constants.mu0 / scale,
         constants.a / scale,
-        kinks,
+        _rough_places(act, constants.second_moment),
         constants.error / scale**2,
     )
+
+
+def _rough_places(act: Activation, second_moment: float) -> tuple[float, ...]:
+    """Edges of panels for an activation that even steps do not resolve: its kinks, or where its own panels are narrow.
+
+    So are they at a kink of a derivative, which alone is an edge then, and where the function is steep.
+    """
+    edges, kinks = act.pieces(9.0)
+    rule = normal_rule(0.25, 9.0)
+    if len(kinks) or abs(float(rule.w @ act(rule.x) ** 2) / second_moment - 1.0) < 1e-9:
+        return tuple(float(k) for k in kinks)
+    gap = np.diff(edges)
+    k = int(gap.argmin())
+    if gap[k] < 1e-3:
+        middle = 0.5 * float(edges[k] + edges[k + 1])
+        near = round(middle, 3) + 0.0  # kinks like round numbers
+        return (near if abs(middle - near) < 10.0 * float(gap[k]) else middle,)
+    fine = gap < 0.3
+    return tuple(float(e) for e, near in zip(edges[1:-1], fine[1:] | fine[:-1], strict=True) if near)
 
 
 class NormalRule(NamedTuple):
