@@ -197,21 +197,34 @@ def times(
     training = Training(model)
     found = time_scales(training)
     place = None if tau is None else region(training, tau)
+    derived = {
+        "exponent_mem_1": exponent(model, 1),
+        "exponent_mem_3": exponent(model, 3),
+        "psi_n_star": samples_needed(psi_p, t=t, activation=activation, sigma=sigma),
+    }
+    why = {
+        "exponent_mem_1": found.reasons.get("tau_mem_1", ""),
+        "exponent_mem_3": found.reasons.get("tau_mem_3", ""),
+        "psi_n_star": "infinite training leaves a score better than none for any number of samples"
+        if model.learns
+        else "nothing is learnt",
+    }
+    absent = {name: why[name] for name, value in derived.items() if value is None}
     data: dict[str, Any] = {
         "model": "score",
         "parameters": {"psi_p": psi_p, "psi_n": psi_n, "t": t},
         **described(model),
         **found.to_json(),
-        "exponent_mem_1": exponent(model, 1),
-        "exponent_mem_3": exponent(model, 3),
-        "psi_n_star": samples_needed(psi_p, t=t, activation=activation, sigma=sigma),
+        **derived,
+        "reasons": {**found.reasons, **absent},
         "tau": tau,
         "region": place,
     }
 
     def show(console: Console) -> None:
-        rows = [*_times(data), ("exponent of tau_mem_1 in n", data["exponent_mem_1"])]
-        rows += [("exponent of tau_mem_3 in n", data["exponent_mem_3"]), ("n*/d", data["psi_n_star"])]
+        spoken = {"exponent_mem_1": "exponent of tau_mem_1 in n", "exponent_mem_3": "exponent of tau_mem_3 in n"}
+        more = [(spoken.get(k, "n*/d"), absent[k] if v is None else v) for k, v in derived.items()]
+        rows: list[tuple[str, object]] = [*_times(data), *more]
         if place is not None:
             rows.append((f"region at tau = {tau:g}", place))
         table(console, f"training of {_heading(data)}", ("", ""), [*rows, ("status", found.status)])

@@ -129,3 +129,12 @@ print(*[n for n in ("sympy", "numba", "xarray", "matplotlib", "pandas") if n in 
 def test_help_lists_the_model(spinodal):
     assert "score" in spinodal("spectrum", "--help").out
     assert "--psi-p" in spinodal("losses", "score", "--help").out
+
+
+def test_what_is_absent_has_a_reason(spinodal):
+    point = ("--psi-p", 0.3, "--psi-n", 0.2, "--t", 0.5, "--activation", "relu")
+    found = spinodal("times", "score", *point, "--json").data
+    derived = ("exponent_mem_1", "exponent_mem_3", "psi_n_star")
+    assert [found[name] for name in derived] == [None, None, None]
+    assert all(found["reasons"][name] for name in derived)
+    assert "any number of samples" in " ".join(spinodal("times", "score", *point).out.split())

@@ -45,6 +45,7 @@ __all__ = ["Losses", "Training", "losses"]
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
+_LATE = 120.0  # relaxation times of the slowest mode after which nothing changes, on all of the contour
 _HEIGHT = 0.8  # of the contour in log z: half-way between the spectrum and pi/2, where exp(-k z) starts to grow
 _DIGITS = 40.0  # nodes of the contour: exp(-40) is below rounding
 _POINTS = 160
@@ -156,6 +157,16 @@ class Training:
     def score_error(self, tau: Any) -> Array:
         """Mean squared error of the score, per dimension."""
         return self.untrained + self._change(tau)[0] / self.model.Delta
+
+    def score_error_doubt(self, tau: float) -> float:
+        """Estimated error of the score error at one time; for infinite tau, how far two evaluations are apart."""
+        if tau < math.inf:
+            return self._change(tau)[1] / self.model.Delta
+        if not self.model.learns:
+            return 0.0
+        late = _LATE / (float(self.rate(1.0)) * self.spectrum.bulks[0].low)
+        change, error = self._change(late)
+        return (abs(float(change[0]) - self.final_change) + error) / self.model.Delta
 
     @property
     def untrained(self) -> float:

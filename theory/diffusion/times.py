@@ -71,8 +71,10 @@ class TimeScales:
         less than 1e-10.
     tau_opt_error : float or None
         Estimated relative error of `tau_opt`: larger than the others where the minimum is shallow.
-    score_error_final : float
-        Error of the score for infinite training.
+    score_error_opt_error : float or None
+        Estimated error of `score_error_opt`.
+    score_error_final, score_error_final_error : float
+        Error of the score for infinite training, and how well it is known.
     reasons : dict of str to str
         Why numbers are None.
     status : Status
@@ -86,7 +88,9 @@ class TimeScales:
     tau_opt: float | None
     tau_opt_error: float | None
     score_error_opt: float | None
+    score_error_opt_error: float | None
     score_error_final: float
+    score_error_final_error: float
     reasons: dict[str, str]
     status: Status
 
@@ -174,7 +178,9 @@ def time_scales(model: ScoreModel | Training) -> TimeScales:
         tau_opt=best,
         tau_opt_error=None if best is None else _uncertainty(training, best),
         score_error_opt=lowest,
+        score_error_opt_error=None if best is None else training.score_error_doubt(best),
         score_error_final=training.final_score_error,
+        score_error_final_error=training.score_error_doubt(math.inf),
         reasons=reasons,
         status=Status.CONVERGED,
     )

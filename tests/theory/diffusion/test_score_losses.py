@@ -162,6 +162,8 @@ def test_time_scales_in_print():
     assert found.tau_mem_1 == pytest.approx(4495.599450, abs=1e-6)
     assert found.tau_opt == pytest.approx(132.8018, abs=5e-5)
     assert found.score_error_opt == pytest.approx(0.054301, abs=5e-7)
+    assert 0.0 < found.score_error_opt_error < 1e-12
+    assert 0.0 < found.score_error_final_error < 1e-12 * found.score_error_final  # contour against the resolvent at 0
     assert found.tau_mem_1 < found.tau_mem_3 < found.tau_mem_3_last
     assert abs(Training(MODEL).slope(found.tau_opt)[0]) < 1e-12
 
