@@ -163,7 +163,8 @@ def orders(records: Sequence[Generalisation]) -> list[Order]:
 def _order(
     records: Sequence[Generalisation], score: str, K: int | None, quantity: str, above: str, below: str
 ) -> Order | None:
-    wins, expected, variance, pairs, sets = 0.0, 0.0, 0.0, 0, 0
+    wins, expected, pairs, sets = 0.0, 0.0, 0, 0
+    deviation: dict[int, float] = {}
     places = [0, 0]
     for record in records:
         a, b = (_numbers(record.values.get(f"{quantity} {name}", ())) for name in (above, below))
@@ -174,11 +175,15 @@ def _order(
         ties = np.unique(rank, return_counts=True)[1].astype(np.float64)
         wins += float(rank[:n].sum()) - 0.5 * n * (n + 1)
         expected += 0.5 * n * m
-        variance += n * m / 12.0 * (n + m + 1 - float((ties**3 - ties).sum()) / ((n + m) * (n + m - 1)))
+        own = n * m / 12.0 * (n + m + 1 - float((ties**3 - ties).sum()) / ((n + m) * (n + m - 1)))
+        seed = record.declared.get("seed", -1 - sets)  # where none is told, sets are taken to be independent
+        deviation[seed] = deviation.get(seed, 0.0) + math.sqrt(max(own, 0.0))
         pairs, sets = pairs + n * m, sets + 1
         places = [places[0] + n, places[1] + m]
     if not sets:
         return None
+    # Sets of one seed share points: at worst they err together, and their deviations add; seeds are independent.
+    variance = sum(d * d for d in deviation.values())
     z = (wins - expected) / math.sqrt(variance) if variance > 1e-9 else None
     verdict = "undecided" if z is None or abs(z) < SIGNIFICANT else "yes" if z > 0.0 else "reversed"
     error = math.sqrt(max(variance, 0.0)) / pairs
