@@ -44,8 +44,8 @@ class Order:
     ----------
     score : {'exact', 'network'}
     K : int or None
-        Training points; None: all sets of all sizes together, as if independent, though smaller sets of one seed are
-        parts of larger ones: z is then too large by what they share.
+        Training points; None: all sets of all sizes together, where those of one seed, which share points, are taken
+        to err together.
     quantity : {'t_c', 'log_volume', 'softest', 'curvature'}
     above, below : str
         Classes.
